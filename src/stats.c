@@ -1,0 +1,90 @@
+/*
+ * The table of the daemon's counters.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "stats.h"
+
+#include <string.h>
+
+static const struct stat_info infos[STAT_COUNT] = {
+    [STAT_TX_PACKETS] = {"tx_packets", "packets", "Packets from the tunnel sent to the broker."},
+    [STAT_TX_BYTES] = {"tx_bytes", "bytes", "Bytes of the packets sent to the broker."},
+    [STAT_TX_BROADCASTS] = {"tx_broadcasts", "packets",
+	"Broadcast and multicast packets among those sent to the broker."},
+    [STAT_TX_DROP_NOT_CONNECTED] = {"tx_drop_not_connected", "packets",
+	"Packets dropped because no broker was connected."},
+    [STAT_TX_DROP_MALFORMED] = {"tx_drop_malformed", "packets",
+	"Packets from the tunnel dropped because they were no valid IP packets."},
+    [STAT_TX_DROP_TOO_BIG] = {"tx_drop_too_big", "packets",
+	"Packets from the tunnel dropped because they were larger than a message may be."},
+    [STAT_TX_DROP_NO_DESTINATION] = {"tx_drop_no_destination", "packets",
+	"Packets dropped because no node is known for their destination address."},
+    [STAT_TX_DROP_PUBLISH] = {"tx_drop_publish", "packets",
+	"Packets dropped because the MQTT library refused to send them."},
+    [STAT_TX_BLOCKED] = {"tx_blocked", "events",
+	"Times that sending paused because the connection to the broker was full."},
+    [STAT_RX_PACKETS] = {"rx_packets", "packets",
+	"Packets from the broker delivered to the tunnel."},
+    [STAT_RX_BYTES] = {"rx_bytes", "bytes", "Bytes of the packets delivered to the tunnel."},
+    [STAT_RX_DROP_TOO_SHORT] = {"rx_drop_too_short", "messages",
+	"Messages dropped because they were too short to hold a packet."},
+    [STAT_RX_DROP_AUTH] = {"rx_drop_auth", "messages",
+	"Messages dropped because they were sealed with another password or were changed on the "
+	"way."},
+    [STAT_RX_DROP_MALFORMED] = {"rx_drop_malformed", "messages",
+	"Messages dropped because they held no valid IP packet."},
+    [STAT_RX_DROP_TOO_BIG] = {"rx_drop_too_big", "messages",
+	"Messages dropped because they were larger than a message may be."},
+    [STAT_RX_DROP_RETAINED] = {"rx_drop_retained", "messages",
+	"Messages dropped because the broker had stored them (retained messages)."},
+    [STAT_RX_DROP_QOS] = {"rx_drop_qos", "messages",
+	"Messages dropped because their QoS was not 0."},
+    [STAT_RX_DROP_TOPIC] = {"rx_drop_topic", "messages",
+	"Messages dropped because their topic was none of this node's."},
+    [STAT_RX_DROP_OWN_SOURCE] = {"rx_drop_own_source", "packets",
+	"Packets from the broker dropped because they carried this node's own source address."},
+    [STAT_RX_DROP_BAD_SOURCE] = {"rx_drop_bad_source", "packets",
+	"Packets from the broker dropped because no node may use their source address."},
+    [STAT_RX_DROP_TUN] = {"rx_drop_tun", "packets",
+	"Packets from the broker dropped because the tunnel interface did not take them."},
+    [STAT_CONNECTS] = {"connects", "events", "Connections to a broker that came up."},
+    [STAT_CONNECT_FAILURES] = {"connect_failures", "events",
+	"Attempts to connect to a broker that failed."},
+    [STAT_DISCONNECTS] = {"disconnects", "events", "Connections to a broker that were lost."},
+    [STAT_TAKEOVERS] = {"takeovers", "events",
+	"Connections lost because another client used the same client id."},
+    [STAT_PROBES_SENT] = {"probes_sent", "messages",
+	"Messages sent to this node itself to prove that the broker delivers."},
+    [STAT_PROBES_LOST] = {"probes_lost", "messages",
+	"Messages to this node itself that the broker did not deliver in time."},
+    [STAT_ADDRESS_CONFLICTS] = {"address_conflicts", "events",
+	"Times that another node was seen to use one of this node's addresses."},
+    [STAT_PINGS_SENT] = {"pings_sent", "messages", "Keepalive pings sent to the broker."},
+    [STAT_CONTROL_REQUESTS] = {"control_requests", "events",
+	"Requests answered on the control socket."},
+    [STAT_CONTROL_ERRORS] = {"control_errors", "events",
+	"Requests on the control socket that were refused or failed."},
+    [STAT_RELOADS] = {"reloads", "events", "Times that the configuration was read again."},
+};
+
+const struct stat_info *
+stats_info(enum stat_id id)
+{
+	return &infos[id];
+}
+
+uint64_t
+stats_sum(const struct stats *s, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < STAT_COUNT; i++) {
+		if (strncmp(infos[i].name, prefix, len) == 0)
+			sum += s->value[i];
+	}
+	return sum;
+}
