@@ -1,0 +1,97 @@
+/*
+ * The configuration file and the command line as one immutable struct settings. Every error
+ * names the file, the line (or the option) and what was expected. mqtt-vpn.conf(5) is its manual.
+ * Called settings, as autoconf owns the name config.h.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "log.h"
+
+struct options;
+
+#define SETTINGS_DEFAULT_FILE SYSCONFDIR "/mqtt-vpn.conf"
+
+enum settings_transport { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UNIX };
+
+struct settings_broker {
+	char *url; /* as written, for messages */
+	enum settings_transport transport;
+	char *host; /* name or literal without brackets, or the path of a unix socket */
+	uint16_t port;
+	char *username; /* the rest: NULL when not set */
+	char *password; /* from the old command line only; wiped */
+	char *password_file;
+	char *password_command; /* run by /bin/sh -c */
+	char *ca_file;
+	char *crl_file;
+	char *certificate;
+	char *key;
+	char *key_passphrase_file;
+	char *alpn;	       /* one protocol */
+	char *tls_name;	       /* name to check and to send as SNI; host when NULL */
+	char *tls_min_version; /* "1.2" (default) or "1.3" */
+	bool tls_verify;       /* default true */
+	uint32_t keepalive_s;  /* 60; 5 to 3600 */
+	uint32_t timeout_s;    /* for each stage of connecting: 10; 1 to 120 */
+};
+
+struct settings_peer {
+	char *name;
+	struct addr *addrs;
+	size_t addr_count;
+	struct prefix *routes;
+	size_t route_count;
+	unsigned int line;
+};
+
+struct settings {
+	char *file;	      /* NULL when all came from the command line */
+	char *interface;      /* may hold one %d */
+	struct prefix *addrs; /* of the interface */
+	size_t addr_count;
+	uint16_t mtu;
+	char *client_id;    /* NULL: "MQTT_VPN_" and random */
+	char *topic_prefix; /* "mqttip" */
+	char *password; /* of the wire: first line of passphrase-file, or -k; NULL: bare packets */
+	struct addr *forwards;
+	size_t forward_count;
+	struct settings_broker *brokers;
+	size_t broker_count;
+	struct settings_peer *peers;
+	size_t peer_count;
+	char *pid_file;
+	char *control_socket; /* NULL: /run/mqtt-vpnd/<interface>.sock */
+	char *control_group;  /* owner group of the control socket; NULL: the daemon's own */
+	char *user, *group;   /* to run as; NULL: unchanged */
+	char *up, *down;      /* hooks, run by /bin/sh -c */
+	enum log_level log_level;
+	bool foreground, old_name;
+};
+
+/*
+ * Reads o->config_file (if given) and applies the options over it, checks everything, including
+ * that named files exist and that secrets are not readable by others. Returns NULL with a new
+ * string in *error (NULL when memory is short):
+ * "/etc/mqtt-vpn.conf:12: mtu: ... expected ...". warn, when not NULL, is called with each thing
+ * that works but should be known.
+ */
+struct settings *
+settings_load(const struct options *o, void (*warn)(const char *text), char **error);
+/* Wipes secrets. Accepts NULL. */
+void settings_free(struct settings *s);
+
+/*
+ * What a running daemon cannot take over from new without a restart ("interface name", "mtu", ...):
+ * a new string of the names with commas between, or NULL if there is none.
+ */
+char *settings_restart_needed(const struct settings *running, const struct settings *new);
+
+#endif

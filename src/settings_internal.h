@@ -1,0 +1,113 @@
+/*
+ * What the files of module settings share: the draft that a file and a command line are gathered
+ * in, the table of keys, and the steps from text to checked settings. Of no use to others, but to
+ * the fuzz target.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SETTINGS_INTERNAL_H
+#define SETTINGS_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "settings.h"
+
+enum settings_section { SETTINGS_ROOT, SETTINGS_INTERFACE, SETTINGS_BROKER, SETTINGS_PEER };
+
+/* What settings_check_files() does with a key's file. */
+enum settings_access { ACCESS_NONE, ACCESS_READ, ACCESS_SECRET };
+
+struct settings_draft;
+
+struct settings_key {
+	enum settings_section section;
+	const char *name;
+	int (*set)(struct settings_draft *d, const struct settings_key *k, const char *value);
+	size_t offset;	   /* of its field in the section's struct; unused by some */
+	uint32_t min, max; /* of a number, or of the length of a text */
+	enum settings_access access;
+	bool list;
+	bool tls;    /* of a broker: means nothing without TLS */
+	bool native; /* known, to be refused: of the wire that this version does not have */
+};
+
+/* Where a value was given. */
+struct settings_place {
+	const struct settings_key *key;
+	size_t number; /* which broker or peer, from 0 */
+	size_t index;  /* which value of a list, from 0 */
+	unsigned int line;
+	const char *option; /* "-a"; NULL if it stood in the file */
+};
+
+struct settings_draft {
+	struct settings *s;
+	char *wire; /* NULL: not said */
+	char *passphrase_file;
+	unsigned int interface_line; /* of the section in the file; 0 if it has none */
+	unsigned int *broker_lines;  /* the same of each broker */
+	struct settings_place *places;
+	size_t place_count;
+	/* what is looked at now, for messages and for the setters */
+	const char *key;
+	const char *option;
+	unsigned int line;
+	size_t number;
+	char *error; /* the first one */
+};
+
+/* Text made fit for libconfuse; see settings_text.c. */
+struct settings_text {
+	char *clean;
+	unsigned int *section_lines; /* where each section begins, in their order */
+	size_t section_count;
+};
+
+/* s has its defaults. Returns 0, or -1 when memory is short; wants settings_draft_clear() then. */
+int settings_draft_init(struct settings_draft *d);
+/* Frees all, d->s and d->error too, unless they were taken (NULL). */
+void settings_draft_clear(struct settings_draft *d);
+
+/* Keeps "<file>:<line>: <key>: <text>" or "<option>: <text>" if it is the first error. Returns -1.
+ */
+int
+settings_fail(struct settings_draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int settings_no_memory(struct settings_draft *d);
+/* Later messages are about this value; about the key alone if it was not given. */
+void settings_look_at(struct settings_draft *d, enum settings_section section, const char *name,
+    size_t number, size_t index);
+
+/* The whole table, ending with a NULL name. */
+const struct settings_key *settings_keys(void);
+const struct settings_key *settings_key_find(enum settings_section section, const char *name);
+/* The number counts for brokers and peers alone. NULL if it was not given; borrowed until the next
+ * settings_set(). */
+const struct settings_place *settings_place_find(
+    const struct settings_draft *d, const struct settings_key *k, size_t number, size_t index);
+void settings_place_drop(
+    struct settings_draft *d, const struct settings_key *k, size_t number, size_t index);
+
+/* Sets one value of the section d->number, given at d->line or by d->option. Returns 0 or -1. */
+int settings_set(struct settings_draft *d, const struct settings_key *k, const char *value);
+/* Begins a section; the following values are for it. */
+int settings_begin(struct settings_draft *d, enum settings_section section, const char *title);
+int settings_set_interface(struct settings_draft *d, const char *name);
+int settings_add_broker(struct settings_draft *d, const char *url);
+void settings_drop_brokers(struct settings_draft *d);
+void settings_free_broker(struct settings_broker *b);
+/* Fills transport, host and port. */
+int settings_parse_url(struct settings_draft *d, const char *url, struct settings_broker *b);
+
+/* Returns 0; -1 with d->error. */
+int settings_text_prepare(struct settings_draft *d, const char *text, struct settings_text *out);
+void settings_text_clear(struct settings_text *t);
+int settings_parse(struct settings_draft *d, const char *text);
+int settings_apply_options(struct settings_draft *d, const struct options *o);
+/* All that can be judged without the file system. */
+int settings_check(struct settings_draft *d);
+/* That the named files exist and are kept safe; reads the passphrase. */
+int settings_check_files(struct settings_draft *d);
+
+#endif
