@@ -1,0 +1,89 @@
+/*
+ * What the files of the link share. Nobody else includes this.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef LINK_INTERNAL_H
+#define LINK_INTERNAL_H
+
+#include <event2/event.h>
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+
+#include "link.h"
+#include "wheel.h"
+
+#define LINK_SUBSCRIBE_MAX 8
+
+enum link_stage { STAGE_TCP, STAGE_TLS, STAGE_CONNACK, STAGE_OPEN };
+
+struct link {
+	struct event_base *base;
+	struct wheel *wheel;
+	struct mosquitto *mosq;
+	struct tls *tls;
+	struct link_callbacks cb;
+	struct event *readable, *writable, *closing;
+	evutil_socket_t fd;
+	bool is_unix;
+
+	enum link_stage stage;
+	enum link_protocol protocol;
+	bool dead;
+	bool blocked;
+	uint64_t wrote_ms;    /* when the socket last took something */
+	unsigned int unacked; /* messages that want an answer, since it blocks */
+	bool stalled;	      /* it was blocked, and writable() has not told of the end yet */
+	enum link_cause cause;
+	char reason[768];
+
+	/* notes of the library's callbacks, for deliver() */
+	bool connack, suback;
+	int connack_code;
+	int suback_mid, suback_codes[LINK_SUBSCRIBE_MAX];
+	size_t suback_count;
+	int disconnect_code;
+	char tls_error[256];
+	bool ping_noted;
+
+	struct wheel_timer timer; /* the stage's time limit; once open, the keepalive */
+	uint32_t tcp_timeout_ms, timeout_ms;
+	uint64_t keepalive_ms;
+	uint64_t said_ms, heard_ms, ping_ms;
+	bool awaiting_pong;
+	struct stats *stats;
+	struct tls_facts facts;
+};
+
+/* link_failure.c. The one way a connection ends by itself; the first cause is the one that counts.
+ */
+void link_fail(struct link *l, enum link_cause cause, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* From what a call into the library returned and the errno that it left. */
+void link_fail_library(struct link *l, int rc, int error);
+void link_fail_tls(struct link *l);
+/* An MQTT 5 broker said goodbye with a reason. */
+void link_fail_disconnected(struct link *l);
+
+/* link_drive.c. After each call into the library: is it still connected, and what does it wait for?
+ */
+void link_settle(struct link *l);
+void link_forget_events(struct link *l);
+void link_arm(struct link *l, uint64_t due_ms);
+void link_set_callbacks(struct link *l);
+
+/*
+ * link_guard.c: mosquitto_loop_read() for one packet. libmosquitto 2.0 meets an MQTT 5 property
+ * that it does not know with a failed assertion; that ends the connection here, and not the
+ * process. Returns as the library does, or LINK_READ_ABORTED: then it may only be destroyed.
+ */
+#define LINK_READ_ABORTED (-100)
+int link_guarded_read(struct link *l);
+/* Calls up with a message, outside the guard: what fails there is our own fault. */
+void link_unguarded_message(struct link *l, const struct link_message *m);
+int link_guard_init(void);
+
+/* link.c */
+const char *link_stage_name(enum link_stage stage);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Least privilege: another user, and of root's powers only CAP_NET_ADMIN, which the daemon needs to
+ * change routes and which hooks inherit (libcap-ng).
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef PRIV_H
+#define PRIV_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Resolves names. user or group may be NULL (unchanged: (uid_t)-1, (gid_t)-1; a user alone brings
+ * its own group). Returns 0, or -1 with a new string in *error. */
+int priv_lookup(const char *user, const char *group, uid_t *uid, gid_t *gid, char **error);
+
+/*
+ * Becomes that user and group for good, with that group's supplementary groups, keeps CAP_NET_ADMIN
+ * (ambient too, so that hooks have it) and gives up all else; set-user-ID programs such as sudo(8)
+ * do not work in its children. With both unchanged, or what they are already, nothing happens.
+ * Returns 0, or -1 with a new string in *error.
+ */
+int priv_drop(uid_t uid, gid_t gid, char **error);
+
+/* Whether the process may configure interfaces now. */
+int priv_has_net_admin(void);
+
+/* Bounds the memory that the process may ever take to what it has now and extra bytes (RLIMIT_DATA,
+ * soft), so that an absurd message length ends in a failed allocation; children of module child get
+ * the hard limit back. Does nothing under a sanitizer. Returns 0, or -1 with errno. */
+int priv_limit_memory(size_t extra);
+
+#endif
