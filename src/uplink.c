@@ -1,0 +1,291 @@
+/*
+ * The owner's side of the uplink: brokers and topics, start and stop, publishing.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "uplink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "tls.h"
+#include "uplink_internal.h"
+#include "util.h"
+
+#define RETRY_MIN_MS 500
+#define RETRY_MAX_MS 60000
+#define TAKEN_OVER_MIN_MS 5000
+/* When the network changed, the next try comes at once, but not sooner than this after the last. */
+#define RETRY_SOONEST_MS 1000
+/* Nothing came back for what was sent: ask. */
+#define DOUBT_AFTER_MS 15000
+
+static const char *const state_names[] = {
+    [UPLINK_STOPPED] = "stopped",
+    [UPLINK_WAITING] = "waiting",
+    [UPLINK_RESOLVING] = "resolving",
+    [UPLINK_CONNECTING] = "connecting",
+    [UPLINK_SUBSCRIBING] = "subscribing",
+    [UPLINK_PROBING] = "probing",
+    [UPLINK_UP] = "up",
+};
+
+struct uplink_broker *
+uplink_current(const struct uplink *u)
+{
+	return &u->brokers[u->current];
+}
+
+void
+uplink_enter(struct uplink *u, enum uplink_state state)
+{
+	if (u->state != state)
+		u->state_since_ms = util_now_ms();
+	u->state = state;
+}
+
+void
+uplink_abandon(struct uplink *u)
+{
+	wheel_cancel(u->p.wheel, &u->timer);
+	wheel_cancel(u->p.wheel, &u->doubt_timer);
+	u->doubt_since_ms = 0;
+	u->doubt_probed = false;
+	if (u->query != NULL)
+		resolve_cancel(u->query);
+	u->query = NULL;
+	if (u->password_child != NULL)
+		child_cancel(u->password_child);
+	u->password_child = NULL;
+	util_free_secret(u->password);
+	u->password = NULL;
+	link_free(u->link);
+	u->link = NULL;
+	tls_free(u->retired_tls);
+	u->retired_tls = NULL;
+	u->batch_count = 0;
+}
+
+const char *
+uplink_state_name(enum uplink_state state)
+{
+	return state_names[state];
+}
+
+/* The owner's side. */
+
+struct uplink *
+uplink_new(const struct uplink_params *params, const struct uplink_callbacks *callbacks)
+{
+	struct uplink *u = calloc(1, sizeof(*u));
+
+	if (u == NULL)
+		return NULL;
+	u->p = *params;
+	u->cb = *callbacks;
+	backoff_init(&u->backoff, RETRY_MIN_MS, RETRY_MAX_MS);
+	backoff_init(&u->takeover_backoff, TAKEN_OVER_MIN_MS, RETRY_MAX_MS);
+	u->state_since_ms = util_now_ms();
+	return u;
+}
+
+static void
+free_brokers(struct uplink_broker *brokers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		tls_free(brokers[i].tls);
+	free(brokers);
+}
+
+static void
+free_subscriptions(struct uplink_subscription *subs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(subs[i].topic);
+	free(subs);
+}
+
+void
+uplink_free(struct uplink *u)
+{
+	if (u == NULL)
+		return;
+	uplink_abandon(u);
+	free_brokers(u->brokers, u->broker_count);
+	free_subscriptions(u->subs, u->sub_count);
+	free(u);
+}
+
+static struct uplink_broker *
+make_brokers(const struct settings_broker *settings, size_t count, char **error)
+{
+	struct uplink_broker *brokers = calloc(count, sizeof(brokers[0]));
+
+	*error = NULL;
+	if (brokers == NULL) {
+		*error = util_format("%s", strerror(ENOMEM));
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		brokers[i].settings = &settings[i];
+		brokers[i].protocol = LINK_MQTT_5;
+		if (settings[i].transport != TRANSPORT_TLS)
+			continue;
+		brokers[i].tls = tls_new(&settings[i], error);
+		if (brokers[i].tls == NULL) {
+			free_brokers(brokers, count);
+			return NULL;
+		}
+	}
+	return brokers;
+}
+
+static size_t
+find_broker(const struct uplink_broker *brokers, size_t count, const char *url)
+{
+	size_t i = 0;
+
+	while (i < count && strcmp(brokers[i].settings->url, url) != 0)
+		i++;
+	return i;
+}
+
+int
+uplink_set_brokers(
+    struct uplink *u, const struct settings_broker *settings, size_t count, char **error)
+{
+	struct uplink_broker *brokers = make_brokers(settings, count, error);
+	bool keep = false;
+	size_t same;
+
+	if (brokers == NULL)
+		return -1;
+	if (u->brokers != NULL) {
+		same = find_broker(brokers, count, uplink_current(u)->settings->url);
+		keep = same < count && u->link != NULL;
+		if (keep) {
+			tls_free(u->retired_tls);
+			u->retired_tls = uplink_current(u)->tls;
+			uplink_current(u)->tls = NULL;
+			brokers[same].protocol = uplink_current(u)->protocol;
+		}
+		if (!keep && u->state == UPLINK_UP)
+			u->cb.down(u->cb.arg);
+		if (!keep)
+			uplink_abandon(u);
+		u->current = same < count ? same : 0;
+	}
+	free_brokers(u->brokers, u->broker_count);
+	u->brokers = brokers;
+	u->broker_count = count;
+	u->failed_in_row = 0;
+	if (!keep && u->state != UPLINK_STOPPED)
+		uplink_attempt(u);
+	return 0;
+}
+
+static struct uplink_subscription *
+copy_topics(const struct uplink *u, const struct uplink_topic *topics, size_t count)
+{
+	struct uplink_subscription *subs = calloc(count, sizeof(subs[0]));
+
+	for (size_t i = 0; subs != NULL && i < count; i++) {
+		subs[i] = (struct uplink_subscription){
+		    .required = topics[i].required, .no_local = topics[i].no_local};
+		subs[i].topic = strdup(topics[i].topic);
+		if (subs[i].topic == NULL) {
+			free_subscriptions(subs, count);
+			return NULL;
+		}
+		for (size_t k = 0; k < u->sub_count; k++)
+			if (strcmp(u->subs[k].topic, topics[i].topic) == 0)
+				subs[i].requested = u->subs[k].requested;
+	}
+	return subs;
+}
+
+static bool
+has_topic(const struct uplink_subscription *subs, size_t count, const char *topic)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(subs[i].topic, topic) == 0)
+			return true;
+	return false;
+}
+
+int
+uplink_set_topics(struct uplink *u, const struct uplink_topic *topics, size_t count)
+{
+	struct uplink_subscription *subs = copy_topics(u, topics, count);
+
+	if (subs == NULL)
+		return -1;
+	for (size_t i = 0; i < u->sub_count && u->link != NULL; i++)
+		if (u->subs[i].requested && !has_topic(subs, count, u->subs[i].topic))
+			link_unsubscribe(u->link, u->subs[i].topic);
+	free_subscriptions(u->subs, u->sub_count);
+	u->subs = subs;
+	u->sub_count = count;
+	/* An answer that is still awaited was about the old list; it goes by unread. */
+	u->batch_count = 0;
+	if (u->state == UPLINK_UP || u->state == UPLINK_SUBSCRIBING)
+		uplink_subscribe_next(u);
+	return 0;
+}
+
+void
+uplink_start(struct uplink *u)
+{
+	if (u->state == UPLINK_STOPPED)
+		uplink_attempt(u);
+}
+
+void
+uplink_stop(struct uplink *u)
+{
+	if (u->link != NULL)
+		link_disconnect(u->link);
+	uplink_abandon(u);
+	uplink_enter(u, UPLINK_STOPPED);
+}
+
+bool
+uplink_is_up(const struct uplink *u)
+{
+	return u->state == UPLINK_UP;
+}
+
+bool
+uplink_blocked(const struct uplink *u)
+{
+	return u->link != NULL && link_blocked(u->link);
+}
+
+int
+uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t len)
+{
+	if (u->link == NULL || u->state < UPLINK_PROBING) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	if (u->state == UPLINK_UP && u->doubt_since_ms == 0)
+		uplink_begin_doubt(u, DOUBT_AFTER_MS);
+	return link_publish(u->link, topic, payload, len);
+}
+
+void
+uplink_network_changed(struct uplink *u)
+{
+	uint64_t now = util_now_ms(), soonest = u->attempt_ms + RETRY_SOONEST_MS;
+
+	if (u->state == UPLINK_UP && !u->doubt_probed) {
+		uplink_begin_doubt(u, 0);
+	} else if (u->state == UPLINK_WAITING && !u->punished) {
+		backoff_reset(&u->backoff);
+		uplink_retry_at(u, soonest > now ? soonest : now);
+	}
+}

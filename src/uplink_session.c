@@ -1,0 +1,351 @@
+/*
+ * A connection's life: it is subscribed, in small batches as some brokers take only eight topics at
+ * once; its delivery is proven; it is doubted when the broker falls silent; it ends.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "uplink.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "aead.h"
+#include "log.h"
+#include "stats.h"
+#include "tls.h"
+#include "uplink_internal.h"
+#include "util.h"
+
+/* A connection that lasted this long starts the waiting times anew. */
+#define STABLE_MS 10000
+#define STABLE_AFTER_TAKEOVER_MS 60000
+/* Closed this often in a row right after coming up, without a word: our client id is in use twice?
+ */
+#define SHORT_LIVES_SUSPICIOUS 3
+#define DOUBT_ANSWER_MS 15000
+/* Not one byte of what waits was taken for so long: the broker is not reading. */
+#define STUCK_MS 30000
+#define CERTIFICATE_WARN_DAYS 14
+
+static void
+on_no_suback(void *arg, uint64_t now_ms)
+{
+	struct uplink *u = arg;
+
+	link_abandon(u->link, LINK_SILENT, "the broker does not answer the subscription");
+}
+
+static void
+send_probe(struct uplink *u)
+{
+	stats_count(u->p.stats, STAT_PROBES_SENT);
+	u->cb.probe(u->cb.arg, u->token);
+}
+
+static void
+on_no_probe(void *arg, uint64_t now_ms)
+{
+	struct uplink *u = arg;
+
+	stats_count(u->p.stats, STAT_PROBES_LOST);
+	link_abandon(u->link, LINK_BROKEN,
+	    "the broker accepts the subscription but delivers nothing: does its ACL let us publish "
+	    "and "
+	    "subscribe to our own topic? (A broker that changes dots in topics, such as NATS or "
+	    "RabbitMQ, cannot carry this wire.)");
+}
+
+static void
+start_probing(struct uplink *u)
+{
+	uplink_enter(u, UPLINK_PROBING);
+	memcpy(u->old_token, u->token, sizeof(u->token));
+	aead_random(u->token, sizeof(u->token));
+	wheel_set(u->p.wheel, &u->timer,
+	    util_now_ms() + uplink_current(u)->settings->timeout_s * 1000u, on_no_probe, u);
+	send_probe(u);
+}
+
+/* The next topics to ask for in one SUBSCRIBE, all with the same option. */
+static size_t
+next_batch(struct uplink *u, const char **topics, bool *no_local)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->sub_count && n < UPLINK_SUBSCRIBE_BATCH; i++) {
+		struct uplink_subscription *s = &u->subs[i];
+
+		if (s->requested || (n > 0 && s->no_local != *no_local))
+			continue;
+		*no_local = s->no_local;
+		s->requested = true;
+		u->batch[n] = i;
+		topics[n++] = s->topic;
+	}
+	u->batch_count = n;
+	return n;
+}
+
+void
+uplink_subscribe_next(struct uplink *u)
+{
+	const char *topics[UPLINK_SUBSCRIBE_BATCH];
+	bool no_local = false;
+	size_t n = next_batch(u, topics, &no_local);
+	int mid;
+
+	if (n > 0) {
+		wheel_set(u->p.wheel, &u->timer,
+		    util_now_ms() + uplink_current(u)->settings->timeout_s * 1000u, on_no_suback,
+		    u);
+		link_subscribe(u->link, topics, n, no_local, &mid);
+		return;
+	}
+	wheel_cancel(u->p.wheel, &u->timer);
+	if (u->state == UPLINK_SUBSCRIBING)
+		start_probing(u);
+}
+
+static void
+on_link_connected(void *arg)
+{
+	struct uplink *u = arg;
+
+	for (size_t i = 0; i < u->sub_count; i++)
+		u->subs[i].requested = false;
+	uplink_enter(u, UPLINK_SUBSCRIBING);
+	uplink_subscribe_next(u);
+}
+
+static void
+on_link_subscribed(void *arg, int mid, const int *codes, size_t count)
+{
+	struct uplink *u = arg;
+	char text[256];
+
+	for (size_t i = 0; i < count && i < u->batch_count; i++) {
+		const struct uplink_subscription *s = &u->subs[u->batch[i]];
+
+		if (codes[i] < 0x80)
+			continue;
+		snprintf(text, sizeof(text),
+		    "the broker does not allow the subscription to %s (code 0x%02x): check its ACL",
+		    s->topic, (unsigned int)codes[i]);
+		if (s->required) {
+			link_abandon(u->link, LINK_FAILED_REFUSED, text);
+			return;
+		}
+		log_warning("broker %s: %s", uplink_current(u)->settings->url, text);
+	}
+	uplink_subscribe_next(u);
+}
+
+static void
+on_link_message(void *arg, const struct link_message *m)
+{
+	struct uplink *u = arg;
+
+	u->cb.message(u->cb.arg, m);
+}
+
+static void
+on_link_writable(void *arg)
+{
+	struct uplink *u = arg;
+
+	if (u->state == UPLINK_UP)
+		u->cb.writable(u->cb.arg);
+}
+
+/* Up, and what there is to know about it. */
+
+static void
+warn_of_expiry(const struct uplink *u, const struct tls_facts *facts)
+{
+	int64_t own =
+	    uplink_current(u)->tls != NULL ? tls_own_days_left(uplink_current(u)->tls) : INT64_MAX;
+
+	if (facts != NULL && facts->peer_name[0] != '\0' &&
+	    facts->days_left < CERTIFICATE_WARN_DAYS)
+		log_warning(
+		    "the broker's certificate expires in %lld days", (long long)facts->days_left);
+	if (own < CERTIFICATE_WARN_DAYS)
+		log_warning("our own certificate expires in %lld days", (long long)own);
+}
+
+static void
+come_up(struct uplink *u)
+{
+	const struct tls_facts *facts = link_tls_facts(u->link);
+
+	wheel_cancel(u->p.wheel, &u->timer);
+	uplink_enter(u, UPLINK_UP);
+	u->failed_in_row = 0;
+	u->attempts = 0;
+	backoff_reset(&u->backoff);
+	u->last_error[0] = u->told_error[0] = '\0';
+	stats_count(u->p.stats, STAT_CONNECTS);
+	log_notice("up: broker %s at %s, MQTT %s, %s%s%s", uplink_current(u)->settings->url,
+	    u->address_text, link_protocol(u->link) == LINK_MQTT_5 ? "5" : "3.1.1",
+	    facts != NULL ? facts->version : "no TLS", facts != NULL ? " " : "",
+	    facts != NULL ? facts->cipher : "");
+	warn_of_expiry(u, facts);
+	u->cb.up(u->cb.arg);
+}
+
+bool
+uplink_probe_returned(struct uplink *u, const uint8_t token[UPLINK_TOKEN_LEN])
+{
+	if (memcmp(token, u->token, UPLINK_TOKEN_LEN) != 0)
+		return memcmp(token, u->old_token, UPLINK_TOKEN_LEN) == 0;
+	if (u->state == UPLINK_PROBING)
+		come_up(u);
+	return true;
+}
+
+/*
+ * QoS 0 has no acknowledgement, so a broker that is frozen or cut off shows only by its silence.
+ * When data was sent and nothing at all comes back for a while, a probe asks; without its answer
+ * the connection is replaced. This costs an idle connection nothing.
+ */
+static void
+on_doubt(void *arg, uint64_t now_ms)
+{
+	struct uplink *u = arg;
+
+	if (link_blocked(u->link) && now_ms >= link_wrote_ms(u->link) + STUCK_MS) {
+		link_abandon(u->link, LINK_SILENT, "the broker takes no more data");
+		return;
+	}
+	if (link_heard_ms(u->link) > u->doubt_since_ms) {
+		u->doubt_since_ms = 0;
+		u->doubt_probed = false;
+		if (link_blocked(u->link))
+			uplink_begin_doubt(u, DOUBT_ANSWER_MS);
+		return;
+	}
+	if (u->doubt_probed) {
+		stats_count(u->p.stats, STAT_PROBES_LOST);
+		link_abandon(
+		    u->link, LINK_SILENT, "the broker takes data but nothing comes back from it");
+		return;
+	}
+	u->doubt_probed = true;
+	if (!link_blocked(u->link))
+		send_probe(u);
+	wheel_set(u->p.wheel, &u->doubt_timer, now_ms + DOUBT_ANSWER_MS, on_doubt, u);
+}
+
+void
+uplink_begin_doubt(struct uplink *u, uint32_t patience_ms)
+{
+	uint64_t now = util_now_ms();
+
+	u->doubt_since_ms = now;
+	u->doubt_probed = false;
+	wheel_set(u->p.wheel, &u->doubt_timer, now + patience_ms, on_doubt, u);
+}
+
+/* The end of a connection. */
+
+static void
+punish(struct uplink *u)
+{
+	stats_count(u->p.stats, STAT_TAKEOVERS);
+	uplink_abandon(u);
+	uplink_wait(u, backoff_next(&u->takeover_backoff, aead_random_u32()));
+	u->punished = true;
+}
+
+static void
+lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
+{
+	stats_count(u->p.stats, STAT_DISCONNECTS);
+	if (cause == LINK_FAILED_VERSION)
+		uplink_current(u)->protocol = LINK_MQTT_311;
+	if (lived_ms >= STABLE_AFTER_TAKEOVER_MS)
+		backoff_reset(&u->takeover_backoff);
+	u->short_lives =
+	    lived_ms < STABLE_MS && cause == LINK_CLOSED_BY_BROKER ? u->short_lives + 1 : 0;
+	u->cb.down(u->cb.arg);
+	if (u->short_lives >= SHORT_LIVES_SUSPICIOUS) {
+		snprintf(u->last_error, sizeof(u->last_error),
+		    "the broker has closed the connection right after it came up, %u times in a "
+		    "row: "
+		    "is the client id '%s' in use by another node?",
+		    u->short_lives, u->p.client_id);
+		punish(u);
+		return;
+	}
+	uplink_abandon(u);
+	uplink_wait(u, backoff_next(&u->backoff, aead_random_u32()));
+}
+
+/* MQTT 5 first; an older broker refuses it, or closes the connection. Returns true if 3.1.1 is
+ * tried now. */
+static bool
+fall_back_to_311(struct uplink *u, enum link_cause cause)
+{
+	struct uplink_broker *b = uplink_current(u);
+
+	if (cause != LINK_FAILED_VERSION && cause != LINK_CLOSED_EARLY)
+		return false;
+	if (b->protocol == LINK_MQTT_311) {
+		b->protocol = LINK_MQTT_5;
+		return false;
+	}
+	b->protocol = LINK_MQTT_311;
+	log_info("broker %s: %s; trying MQTT 3.1.1", b->settings->url, u->last_error);
+	link_free(u->link);
+	u->link = NULL;
+	u->addr_next -= u->addr_next > 0 ? 1 : 0;
+	uplink_try_next_address(u);
+	return true;
+}
+
+static void
+on_link_closed(void *arg, enum link_cause cause, const char *reason)
+{
+	struct uplink *u = arg;
+	uint64_t lived_ms = util_now_ms() - u->state_since_ms;
+	bool was_up = u->state == UPLINK_UP;
+
+	wheel_cancel(u->p.wheel, &u->timer);
+	wheel_cancel(u->p.wheel, &u->doubt_timer);
+	snprintf(u->last_error, sizeof(u->last_error), "%s: %s", u->address_text, reason);
+	if (cause == LINK_TAKEN_OVER) {
+		snprintf(u->last_error, sizeof(u->last_error),
+		    "another client connected with our client id '%s': each node needs its own "
+		    "(client-id)",
+		    u->p.client_id);
+		if (was_up)
+			u->cb.down(u->cb.arg);
+		punish(u);
+	} else if (was_up) {
+		lost_when_up(u, cause, lived_ms);
+	} else if (!fall_back_to_311(u, cause)) {
+		bool only_this_address = cause == LINK_FAILED_TCP || cause == LINK_FAILED_TLS;
+
+		link_free(u->link);
+		u->link = NULL;
+		if (only_this_address && u->addr_next < u->addr_count)
+			uplink_try_next_address(u);
+		else
+			uplink_broker_failed(u);
+	}
+}
+
+struct link_callbacks
+uplink_link_callbacks(struct uplink *u)
+{
+	return (struct link_callbacks){
+	    .connected = on_link_connected,
+	    .subscribed = on_link_subscribed,
+	    .message = on_link_message,
+	    .writable = on_link_writable,
+	    .closed = on_link_closed,
+	    .arg = u,
+	};
+}
