@@ -1,0 +1,254 @@
+/*
+ * The commands of the control socket.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "node_internal.h"
+
+#include <cjson/cJSON.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "log.h"
+#include "peer.h"
+#include "settings.h"
+#include "ticker.h"
+#include "tun.h"
+#include "uplink.h"
+#include "util.h"
+
+static void
+add_count(cJSON *o, const char *name, uint64_t value)
+{
+	cJSON_AddNumberToObject(o, name, (double)value);
+}
+
+static void
+add_addr(cJSON *array, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	cJSON_AddItemToArray(array, cJSON_CreateString(addr_format(a, text)));
+}
+
+static void
+add_prefix(cJSON *array, const struct prefix *p)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	cJSON_AddItemToArray(array, cJSON_CreateString(prefix_format(p, text)));
+}
+
+static void
+report_interface(const struct node *n, cJSON *o)
+{
+	cJSON *addresses, *forwards;
+
+	cJSON_AddStringToObject(o, "name", tun_name(n->tun));
+	cJSON_AddNumberToObject(o, "mtu", n->fixed->mtu);
+	cJSON_AddBoolToObject(o, "up", n->interface_up);
+	addresses = cJSON_AddArrayToObject(o, "addresses");
+	for (size_t i = 0; i < n->fixed->addr_count; i++)
+		add_prefix(addresses, &n->fixed->addrs[i]);
+	forwards = cJSON_AddArrayToObject(o, "forwards");
+	for (size_t i = 0; i < n->settings->forward_count; i++)
+		add_addr(forwards, &n->settings->forwards[i]);
+}
+
+static void
+report_traffic(const struct node *n, cJSON *traffic, cJSON *drops)
+{
+	add_count(traffic, "tx_packets", n->stats.value[STAT_TX_PACKETS]);
+	add_count(traffic, "tx_bytes", n->stats.value[STAT_TX_BYTES]);
+	add_count(traffic, "rx_packets", n->stats.value[STAT_RX_PACKETS]);
+	add_count(traffic, "rx_bytes", n->stats.value[STAT_RX_BYTES]);
+	add_count(traffic, "tx_drops", stats_sum(&n->stats, "tx_drop_"));
+	add_count(traffic, "rx_drops", stats_sum(&n->stats, "rx_drop_"));
+	for (enum stat_id id = 0; id < STAT_COUNT; id++)
+		if (strstr(stats_info(id)->name, "_drop_") != NULL && n->stats.value[id] > 0)
+			add_count(drops, stats_info(id)->name, n->stats.value[id]);
+}
+
+static void
+report_peer_counts(const struct node *n, cJSON *o)
+{
+	size_t configured = 0, heard = 0;
+
+	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
+		*(p->configured ? &configured : &heard) += 1;
+	add_count(o, "configured", configured);
+	add_count(o, "heard", heard);
+}
+
+static void
+report_warnings(const struct node *n, cJSON *array)
+{
+	if (n->fixed->password == NULL)
+		cJSON_AddItemToArray(array, cJSON_CreateString("packets are not encrypted"));
+	if (n->stats.value[STAT_ADDRESS_CONFLICTS] > 0)
+		cJSON_AddItemToArray(array,
+		    cJSON_CreateString("another node uses our address (see address_conflicts)"));
+	if (!n->interface_up)
+		cJSON_AddItemToArray(array, cJSON_CreateString("the interface is down"));
+}
+
+static cJSON *
+on_status(void *arg, const char *argument, char **error)
+{
+	struct node *n = arg;
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
+	cJSON_AddNumberToObject(o, "pid", getpid());
+	add_count(o, "uptime_ms", util_now_ms() - n->started_ms);
+	cJSON_AddStringToObject(o, "wire", "mqtt_vpn");
+	cJSON_AddBoolToObject(o, "encrypted", n->fixed->password != NULL);
+	report_interface(n, cJSON_AddObjectToObject(o, "interface"));
+	uplink_report(n->uplink, cJSON_AddObjectToObject(o, "link"));
+	report_peer_counts(n, cJSON_AddObjectToObject(o, "peers"));
+	report_traffic(
+	    n, cJSON_AddObjectToObject(o, "traffic"), cJSON_AddObjectToObject(o, "drops"));
+	report_warnings(n, cJSON_AddArrayToObject(o, "warnings"));
+	return o;
+}
+
+static void
+report_peer(const struct peer *p, uint64_t now, cJSON *o)
+{
+	cJSON *addresses, *routes;
+
+	cJSON_AddItemToObject(
+	    o, "name", p->name != NULL ? cJSON_CreateString(p->name) : cJSON_CreateNull());
+	addresses = cJSON_AddArrayToObject(o, "addresses");
+	for (size_t i = 0; i < p->addr_count; i++)
+		add_addr(addresses, &p->addrs[i]);
+	routes = cJSON_AddArrayToObject(o, "routes");
+	for (size_t i = 0; i < p->route_count; i++)
+		add_prefix(routes, &p->routes[i]);
+	cJSON_AddBoolToObject(o, "configured", p->configured);
+	cJSON_AddItemToObject(o, "heard_ms_ago",
+	    p->heard_ms != 0 ? cJSON_CreateNumber((double)(now - p->heard_ms))
+			     : cJSON_CreateNull());
+	add_count(o, "tx_packets", p->tx_packets);
+	add_count(o, "tx_bytes", p->tx_bytes);
+	add_count(o, "rx_packets", p->rx_packets);
+	add_count(o, "rx_bytes", p->rx_bytes);
+}
+
+static cJSON *
+on_peers(void *arg, const char *argument, char **error)
+{
+	struct node *n = arg;
+	uint64_t now = util_now_ms();
+	cJSON *o = cJSON_CreateObject(), *array = cJSON_AddArrayToObject(o, "peers");
+
+	peer_table_expire(n->peers, now);
+	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
+		cJSON *item = cJSON_CreateObject();
+
+		report_peer(p, now, item);
+		cJSON_AddItemToArray(array, item);
+	}
+	return o;
+}
+
+static uint64_t
+resident_bytes(void)
+{
+	char *text = util_read_file("/proc/self/statm", 256);
+	unsigned long long pages = 0;
+
+	if (text != NULL && sscanf(text, "%*u %llu", &pages) != 1)
+		pages = 0;
+	free(text);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static cJSON *
+on_stats(void *arg, const char *argument, char **error)
+{
+	struct node *n = arg;
+	cJSON *o = cJSON_CreateObject(), *array = cJSON_AddArrayToObject(o, "stats"), *gauges;
+
+	for (enum stat_id id = 0; id < STAT_COUNT; id++) {
+		const struct stat_info *info = stats_info(id);
+		cJSON *item = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(item, "name", info->name);
+		cJSON_AddStringToObject(item, "unit", info->unit);
+		cJSON_AddStringToObject(item, "help", info->help);
+		add_count(item, "value", n->stats.value[id]);
+		cJSON_AddItemToArray(array, item);
+	}
+	gauges = cJSON_AddObjectToObject(o, "gauges");
+	add_count(gauges, "rss_bytes", resident_bytes());
+	add_count(gauges, "wakeups", ticker_wakeups(n->ticker));
+	return o;
+}
+
+static cJSON *
+on_reload(void *arg, const char *argument, char **error)
+{
+	struct node *n = arg;
+	char *restart, *rest, *name;
+	cJSON *o, *array;
+
+	if (node_reload(n, &restart, error) == -1) {
+		log_error("reload: %s; the old configuration stays in force",
+		    *error != NULL ? *error : "out of memory");
+		return NULL;
+	}
+	o = cJSON_CreateObject();
+	cJSON_AddBoolToObject(o, "reloaded", true);
+	array = cJSON_AddArrayToObject(o, "restart_needed");
+	rest = restart;
+	while ((name = strsep(&rest, ",")) != NULL)
+		cJSON_AddItemToArray(array, cJSON_CreateString(name + strspn(name, " ")));
+	free(restart);
+	return o;
+}
+
+static cJSON *
+on_log(void *arg, const char *argument, char **error)
+{
+	enum log_level level;
+	cJSON *o;
+
+	if (log_level_parse(argument, &level) == -1) {
+		*error = util_format(
+		    "'%s' is not a log level: expected error, warning, notice, info or debug",
+		    argument);
+		return NULL;
+	}
+	log_set_level(level);
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "level", log_level_name(level));
+	return o;
+}
+
+const struct control_command node_commands[] = {
+    {"status", on_status},
+    {"peers", on_peers},
+    {"stats", on_stats},
+    {"reload", on_reload},
+    {"log", on_log},
+    {NULL, NULL},
+};
+
+void
+node_log_stats(const struct node *n)
+{
+	char summary[1024];
+
+	log_notice("%s", uplink_summary(n->uplink, summary, sizeof(summary)));
+	for (enum stat_id id = 0; id < STAT_COUNT; id++)
+		if (n->stats.value[id] > 0)
+			log_notice("%s %llu", stats_info(id)->name,
+			    (unsigned long long)n->stats.value[id]);
+}

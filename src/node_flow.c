@@ -1,0 +1,220 @@
+/*
+ * Between the parts: the tunnel's packets go down to the broker, the broker's messages up to the
+ * tunnel, and each change of the connection or of the network to those who must know.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "node_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane.h"
+#include "link.h"
+#include "log.h"
+#include "netlink.h"
+#include "peer.h"
+#include "resolve.h"
+#include "service.h"
+#include "settings.h"
+#include "ticker.h"
+#include "tun.h"
+#include "uplink.h"
+#include "util.h"
+
+#define EXPIRY_CHECK_MS 60000
+
+static bool
+on_tun_packet(void *arg, uint8_t *buf, size_t len)
+{
+	struct node *n = arg;
+
+	dataplane_send(n->dataplane, buf, len);
+	if (!uplink_blocked(n->uplink) || !uplink_is_up(n->uplink))
+		return true;
+	stats_count(&n->stats, STAT_TX_BLOCKED);
+	tun_pause(n->tun);
+	return false;
+}
+
+static void
+on_tun_gone(void *arg, int cause)
+{
+	struct node *n = arg;
+
+	log_error("interface %s is gone (%s): it was removed from outside", tun_name(n->tun),
+	    strerror(cause));
+	node_stop(n, NODE_EXIT_FAULT);
+}
+
+static int
+on_publish(void *arg, const char *topic, const void *message, size_t len)
+{
+	struct node *n = arg;
+
+	return uplink_publish(n->uplink, topic, message, len);
+}
+
+static bool
+on_connected(void *arg)
+{
+	struct node *n = arg;
+
+	return uplink_is_up(n->uplink);
+}
+
+static int
+on_deliver(void *arg, const uint8_t *packet, size_t len)
+{
+	struct node *n = arg;
+
+	return tun_write(n->tun, packet, len);
+}
+
+static void
+on_probe_seen(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
+{
+	static struct log_limit limit;
+	struct node *n = arg;
+	char text[ADDR_TEXT_MAX];
+
+	if (uplink_probe_returned(n->uplink, token))
+		return;
+	stats_count(&n->stats, STAT_ADDRESS_CONFLICTS);
+	if (log_allow(&limit, util_now_ms()))
+		log_warning("another node uses our address %s",
+		    addr_format(&n->fixed->addrs[0].addr, text));
+}
+
+static void
+on_expiry(void *arg, uint64_t now_ms)
+{
+	struct node *n = arg;
+
+	peer_table_expire(n->peers, now_ms);
+}
+
+static void
+on_message(void *arg, const struct link_message *m)
+{
+	struct node *n = arg;
+	uint64_t now = util_now_ms();
+
+	dataplane_receive(n->dataplane, m, now);
+	if (wheel_pending(&n->expiry_timer) || now < n->expiry_checked_ms + EXPIRY_CHECK_MS)
+		return;
+	n->expiry_checked_ms = now;
+	if (peer_table_next_expiry(n->peers) != UINT64_MAX)
+		wheel_set(ticker_wheel(n->ticker), &n->expiry_timer,
+		    peer_table_next_expiry(n->peers), on_expiry, n);
+}
+
+static void
+on_connecting(void *arg, const struct addr *broker)
+{
+	node_routes_exempt(arg, broker);
+}
+
+static int
+on_send_probe(void *arg, const uint8_t token[UPLINK_TOKEN_LEN])
+{
+	struct node *n = arg;
+
+	return dataplane_probe(n->dataplane, token);
+}
+
+static void
+tell_service_manager(const struct node *n)
+{
+	char summary[1024], text[1100];
+
+	snprintf(
+	    text, sizeof(text), "STATUS=%s", uplink_summary(n->uplink, summary, sizeof(summary)));
+	service_notify(text);
+}
+
+static void
+on_up(void *arg)
+{
+	struct node *n = arg;
+
+	node_routes_default(n, true);
+	node_hooks_tell(n, true);
+	tell_service_manager(n);
+}
+
+static void
+on_down(void *arg)
+{
+	struct node *n = arg;
+
+	tun_resume(n->tun); /* to drop what comes, not to queue it */
+	node_routes_default(n, false);
+	node_hooks_tell(n, false);
+	tell_service_manager(n);
+}
+
+static void
+on_writable(void *arg)
+{
+	struct node *n = arg;
+
+	tun_resume(n->tun);
+}
+
+void
+node_on_network_change(void *arg, enum netlink_change change)
+{
+	struct node *n = arg;
+
+	switch (change) {
+	case NETLINK_UPLINK_CAME:
+		resolver_refresh(n->resolver);
+		uplink_network_changed(n->uplink);
+		break;
+	case NETLINK_OWN_GONE:
+		on_tun_gone(n, ENODEV);
+		break;
+	case NETLINK_OWN_DOWN:
+	case NETLINK_OWN_UP:
+		n->interface_up = change == NETLINK_OWN_UP;
+		log_notice(
+		    "interface %s was set %s", tun_name(n->tun), n->interface_up ? "up" : "down");
+		break;
+	}
+}
+
+struct tun_callbacks
+node_tun_callbacks(struct node *n)
+{
+	return (struct tun_callbacks){.packet = on_tun_packet, .gone = on_tun_gone, .arg = n};
+}
+
+struct dataplane_callbacks
+node_dataplane_callbacks(struct node *n)
+{
+	return (struct dataplane_callbacks){
+	    .publish = on_publish,
+	    .connected = on_connected,
+	    .deliver = on_deliver,
+	    .probe = on_probe_seen,
+	    .arg = n,
+	};
+}
+
+struct uplink_callbacks
+node_uplink_callbacks(struct node *n)
+{
+	return (struct uplink_callbacks){
+	    .connecting = on_connecting,
+	    .message = on_message,
+	    .probe = on_send_probe,
+	    .up = on_up,
+	    .down = on_down,
+	    .writable = on_writable,
+	    .arg = n,
+	};
+}

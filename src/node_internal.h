@@ -1,0 +1,104 @@
+/*
+ * What the files of the node share. Nobody else includes this.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef NODE_INTERNAL_H
+#define NODE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "control.h"
+#include "dataplane.h"
+#include "netlink.h"
+#include "stats.h"
+#include "tun.h"
+#include "uplink.h"
+#include "wheel.h"
+
+struct cJSON;
+struct child;
+struct event;
+struct settings;
+
+#define NODE_SIGNALS 4
+#define NODE_EXIT_FAULT 2
+
+/* Peers' routes in the kernel, and what keeps the path to the broker out of a default route. */
+struct node_routes {
+	struct prefix *routes;
+	size_t count;
+	bool default_active; /* the rules stand */
+	struct addr exempt;  /* the broker; family ADDR_NONE for none */
+	uint64_t warned_ms;
+};
+
+/* One hook runs at a time; what happened meanwhile is made up for afterwards. */
+struct node_hooks {
+	struct child *running;
+	bool told_up; /* what the last hook was told */
+	bool is_up;
+};
+
+struct node {
+	const struct options *options; /* borrowed */
+	struct settings *fixed;	       /* of the start: interface, addresses, wire, identity */
+	struct settings *settings; /* in force: brokers, peers, hooks, log level; may be fixed */
+	char client_id[160];
+	uint64_t started_ms;
+	int status;
+
+	struct event_base *base;
+	struct ticker *ticker;
+	struct child_pool *children;
+	struct resolver *resolver;
+	struct netlink *netlink;
+	struct tun *tun;
+	struct peer_table *peers;
+	struct dataplane *dataplane;
+	struct uplink *uplink;
+	struct control *control;
+	struct event *signals[NODE_SIGNALS];
+
+	struct stats stats;
+	struct node_routes routes;
+	struct node_hooks hooks;
+	struct wheel_timer expiry_timer, watchdog_timer, stop_timer;
+	uint64_t expiry_checked_ms;
+	bool interface_up, stopping;
+};
+
+/* node_flow.c */
+struct tun_callbacks node_tun_callbacks(struct node *n);
+struct dataplane_callbacks node_dataplane_callbacks(struct node *n);
+struct uplink_callbacks node_uplink_callbacks(struct node *n);
+void node_on_network_change(void *arg, enum netlink_change change);
+
+/* node_routes.c: all return nothing, log what the kernel refuses, and go on. */
+void node_routes_apply(struct node *n);
+void node_routes_default(struct node *n, bool active);
+void node_routes_exempt(struct node *n, const struct addr *broker);
+void node_routes_clear(struct node *n);
+
+/* node_hooks.c */
+void node_hooks_tell(struct node *n, bool up);
+bool node_hooks_idle(const struct node *n);
+
+/* node_reload.c: takes a new configuration. Returns 0 with a new string (or NULL) in *restart, or
+ * -1 with one in *error. */
+int node_reload(struct node *n, char **restart, char **error);
+int node_apply_peers(struct node *n);
+int node_apply_topics(struct node *n);
+
+/* node_control.c */
+extern const struct control_command node_commands[];
+void node_log_stats(const struct node *n);
+
+/* node.c: begins an orderly end. */
+void node_stop(struct node *n, int status);
+void node_warn(const char *text);
+
+#endif

@@ -1,0 +1,488 @@
+/*
+ * The daemon's JSON as text for people and as Prometheus metrics.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "vpnctl_text.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "util.h"
+#include "vpnctl_json.h"
+
+#define LABEL_WIDTH 11
+#define SIZE_TEXT_MAX 64
+#define DURATION_TEXT_MAX 32
+
+void
+vpnctl_text_sanitize(char *text)
+{
+	unsigned char *c = (unsigned char *)text;
+
+	for (; *c != '\0'; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+		/* U+0080 to U+009F, which some terminals obey too. */
+		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+			c[0] = c[1] = '?';
+	}
+}
+
+void
+vpnctl_text_sanitize_json(struct cJSON *json)
+{
+	struct cJSON *item;
+
+	for (item = json; item != NULL; item = item->next) {
+		if (item->string != NULL)
+			vpnctl_text_sanitize(item->string);
+		if (cJSON_IsString(item))
+			vpnctl_text_sanitize(item->valuestring);
+		vpnctl_text_sanitize_json(item->child);
+	}
+}
+
+static const char *
+or_dash(const char *text)
+{
+	return text != NULL ? text : "-";
+}
+
+bool
+vpnctl_text_link_is_up(const struct cJSON *status)
+{
+	const char *state = vpnctl_get_text(vpnctl_item(status, "link"), "state");
+
+	return state != NULL && strcmp(state, "up") == 0;
+}
+
+/* One line under a label of the first column; "" continues the label above. */
+static void __attribute__((format(printf, 3, 4)))
+line(FILE *out, const char *label, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(out, "%-*s", LABEL_WIDTH, label);
+	va_start(ap, fmt);
+	vfprintf(out, fmt, ap);
+	va_end(ap);
+	fputc('\n', out);
+}
+
+static void
+list_line(FILE *out, const char *before, const struct cJSON *list)
+{
+	const struct cJSON *item;
+	const char *between = "";
+
+	if (cJSON_GetArraySize(list) == 0)
+		return;
+	fprintf(out, "%-*s%s", LABEL_WIDTH, "", before);
+	cJSON_ArrayForEach(item, list)
+	{
+		fprintf(out, "%s%s", between, or_dash(cJSON_GetStringValue(item)));
+		between = ", ";
+	}
+	fputc('\n', out);
+}
+
+static const char *
+plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "1.2 M": three or four digits and the decimal prefix of a unit that follows. */
+static const char *
+format_scaled(double value, char *buf, size_t size)
+{
+	static const char *const units[] = {"", "k", "M", "G", "T", "P", "E"};
+	size_t i = 0;
+
+	/* 999.95 would be printed as 1000.0. */
+	while (value >= 999.95 && i + 1 < ARRAY_LEN(units)) {
+		value /= 1000;
+		i++;
+	}
+	snprintf(buf, size, "%.*f %s", i == 0 && value == (uint64_t)value ? 0 : 1, value, units[i]);
+	return buf;
+}
+
+static const char *
+format_size(uint64_t bytes, char *buf, size_t size)
+{
+	char scaled[SIZE_TEXT_MAX];
+
+	if (bytes < 1000)
+		snprintf(buf, size, "%" PRIu64 " byte%s", bytes, plural(bytes));
+	else
+		snprintf(buf, size, "%sB (%" PRIu64 " bytes)",
+		    format_scaled((double)bytes, scaled, sizeof(scaled)), bytes);
+	return buf;
+}
+
+static void
+print_interface(FILE *out, const struct cJSON *interface)
+{
+	line(out, "Interface", "%s, %s, MTU %" PRIu64, or_dash(vpnctl_get_text(interface, "name")),
+	    vpnctl_get_bool(interface, "up") ? "up" : "down", vpnctl_get_uint(interface, "mtu"));
+	list_line(out, "addresses ", vpnctl_item(interface, "addresses"));
+	list_line(out, "receives also for ", vpnctl_item(interface, "forwards"));
+}
+
+static void
+print_days(FILE *out, const char *what, const struct cJSON *days)
+{
+	int64_t left;
+
+	if (!cJSON_IsNumber(days))
+		return;
+	left = days->valueint;
+	if (left < 0)
+		line(out, "", "%s expired %" PRId64 " day%s ago", what, -left,
+		    plural((uint64_t)-left));
+	else
+		line(out, "", "%s valid for %" PRId64 " more day%s", what, left,
+		    plural((uint64_t)left));
+}
+
+static void
+print_tls(FILE *out, const struct cJSON *tls)
+{
+	if (!cJSON_IsObject(tls))
+		return;
+	line(out, "", "%s, %s%s", or_dash(vpnctl_get_text(tls, "version")),
+	    or_dash(vpnctl_get_text(tls, "cipher")),
+	    vpnctl_get_bool(tls, "resumed") ? ", resumed session" : "");
+	if (vpnctl_get_text(tls, "name") != NULL)
+		line(out, "", "broker's certificate: %s", vpnctl_get_text(tls, "name"));
+	print_days(out, "broker's certificate", vpnctl_item(tls, "days_left"));
+	print_days(out, "own certificate", vpnctl_item(tls, "own_days_left"));
+}
+
+static void
+print_link_state(FILE *out, const struct cJSON *link)
+{
+	static const struct {
+		const char *state, *text;
+	} words[] = {
+	    {"up", "connected"},
+	    {"waiting", "not connected, waiting"},
+	    {"resolving", "resolving the broker's name"},
+	    {"connecting", "connecting"},
+	    {"subscribing", "subscribing"},
+	    {"probing", "testing whether messages arrive"},
+	};
+	const char *text = or_dash(vpnctl_get_text(link, "state"));
+	char duration[DURATION_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(text, words[i].state) == 0) {
+			text = words[i].text;
+			break;
+		}
+	line(out, "Link", "%s for %s", text,
+	    util_format_duration(vpnctl_get_uint(link, "since_ms"), duration, sizeof(duration)));
+}
+
+static void
+print_link(FILE *out, const struct cJSON *link)
+{
+	const char *broker = vpnctl_get_text(link, "broker"),
+		   *address = vpnctl_get_text(link, "address");
+	const char *protocol = vpnctl_get_text(link, "protocol");
+	uint64_t attempts = vpnctl_get_uint(link, "attempts");
+	char duration[DURATION_TEXT_MAX];
+
+	print_link_state(out, link);
+	if (cJSON_IsNumber(vpnctl_item(link, "retry_in_ms")))
+		line(out, "", "next try in %s, %" PRIu64 " so far",
+		    util_format_duration(
+			vpnctl_get_uint(link, "retry_in_ms"), duration, sizeof(duration)),
+		    attempts);
+	if (vpnctl_get_text(link, "last_error") != NULL)
+		line(out, "", "last error: %s", vpnctl_get_text(link, "last_error"));
+	if (broker != NULL && address != NULL)
+		line(out, "", "broker %s at %s", broker, address);
+	else if (broker != NULL)
+		line(out, "", "broker %s", broker);
+	line(out, "", "%s%s%sclient id %s", protocol != NULL ? "MQTT " : "",
+	    protocol != NULL ? protocol : "", protocol != NULL ? ", " : "",
+	    or_dash(vpnctl_get_text(link, "client_id")));
+	print_tls(out, vpnctl_item(link, "tls"));
+}
+
+static void
+print_direction(FILE *out, const char *label, const struct cJSON *traffic, const char *packets,
+    const char *bytes, const char *drops)
+{
+	uint64_t n = vpnctl_get_uint(traffic, packets);
+	char size[SIZE_TEXT_MAX];
+
+	line(out, label, "%" PRIu64 " packet%s, %s, %" PRIu64 " dropped", n, plural(n),
+	    format_size(vpnctl_get_uint(traffic, bytes), size, sizeof(size)),
+	    vpnctl_get_uint(traffic, drops));
+}
+
+void
+vpnctl_text_status(FILE *out, const struct cJSON *status)
+{
+	const struct cJSON *traffic = vpnctl_item(status, "traffic"),
+			   *peers = vpnctl_item(status, "peers"), *item;
+	const char *label = "Dropped";
+	char duration[DURATION_TEXT_MAX];
+
+	print_interface(out, vpnctl_item(status, "interface"));
+	print_link(out, vpnctl_item(status, "link"));
+	line(out, "Peers", "%" PRIu64 " configured, %" PRIu64 " other%s heard",
+	    vpnctl_get_uint(peers, "configured"), vpnctl_get_uint(peers, "heard"),
+	    plural(vpnctl_get_uint(peers, "heard")));
+	print_direction(out, "Sent", traffic, "tx_packets", "tx_bytes", "tx_drops");
+	print_direction(out, "Received", traffic, "rx_packets", "rx_bytes", "rx_drops");
+	cJSON_ArrayForEach(item, vpnctl_item(status, "drops"))
+	{
+		line(out, label, "%" PRIu64 " %s", vpnctl_to_uint(item), or_dash(item->string));
+		label = "";
+	}
+	line(out, "Wire", "%s, %s", or_dash(vpnctl_get_text(status, "wire")),
+	    vpnctl_get_bool(status, "encrypted") ? "encrypted" : "not encrypted");
+	line(out, "Daemon", "mqtt-vpnd %s, process %" PRIu64 ", running for %s",
+	    or_dash(vpnctl_get_text(status, "version")), vpnctl_get_uint(status, "pid"),
+	    util_format_duration(vpnctl_get_uint(status, "uptime_ms"), duration, sizeof(duration)));
+	cJSON_ArrayForEach(item, vpnctl_item(status, "warnings"))
+	    line(out, "Warning", "%s", or_dash(cJSON_GetStringValue(item)));
+}
+
+static void
+print_rate(FILE *out, const char *label, const struct cJSON *before, const struct cJSON *traffic,
+    const char *packets, const char *bytes, uint64_t elapsed_ms)
+{
+	uint64_t packets_before = vpnctl_get_uint(before, packets),
+		 bytes_before = vpnctl_get_uint(before, bytes);
+	uint64_t packets_now = vpnctl_get_uint(traffic, packets),
+		 bytes_now = vpnctl_get_uint(traffic, bytes);
+	char packet_rate[SIZE_TEXT_MAX], byte_rate[SIZE_TEXT_MAX];
+	double seconds = (double)elapsed_ms / 1000;
+
+	/* A daemon that was started again counts from 0. */
+	if (packets_now < packets_before || bytes_now < bytes_before)
+		packets_before = bytes_before = 0;
+	format_scaled(
+	    (double)(packets_now - packets_before) / seconds, packet_rate, sizeof(packet_rate));
+	format_scaled((double)(bytes_now - bytes_before) / seconds, byte_rate, sizeof(byte_rate));
+	line(out, label, "%sB/s, %spackets/s", byte_rate, packet_rate);
+}
+
+void
+vpnctl_text_rates(
+    FILE *out, const struct cJSON *before, const struct cJSON *status, uint64_t elapsed_ms)
+{
+	const struct cJSON *then = vpnctl_item(before, "traffic"),
+			   *now = vpnctl_item(status, "traffic");
+
+	if (elapsed_ms == 0)
+		elapsed_ms = 1;
+	print_rate(out, "Sending", then, now, "tx_packets", "tx_bytes", elapsed_ms);
+	print_rate(out, "Receiving", then, now, "rx_packets", "rx_bytes", elapsed_ms);
+}
+
+/* The text of the address column: addresses, then routes. NULL behind the last. */
+static const char *
+peer_cell(const struct cJSON *peer, int row, bool *is_route)
+{
+	const struct cJSON *addresses = vpnctl_item(peer, "addresses"),
+			   *routes = vpnctl_item(peer, "routes");
+	int count = cJSON_GetArraySize(addresses);
+
+	*is_route = row >= count;
+	return cJSON_GetStringValue(*is_route ? cJSON_GetArrayItem(routes, row - count)
+					      : cJSON_GetArrayItem(addresses, row));
+}
+
+static void
+widen(int *width, const char *text)
+{
+	int len = (int)strlen(text);
+
+	if (len > *width)
+		*width = len;
+}
+
+static void
+measure_peers(const struct cJSON *list, int *name_width, int *address_width)
+{
+	const struct cJSON *peer;
+	const char *text;
+	bool is_route;
+
+	cJSON_ArrayForEach(peer, list)
+	{
+		widen(name_width, or_dash(vpnctl_get_text(peer, "name")));
+		for (int row = 0; (text = peer_cell(peer, row, &is_route)) != NULL; row++)
+			widen(address_width, text);
+	}
+}
+
+static const char *
+format_heard(const struct cJSON *peer, char *buf, size_t size)
+{
+	const struct cJSON *ago = vpnctl_item(peer, "heard_ms_ago");
+	char duration[DURATION_TEXT_MAX];
+
+	if (!cJSON_IsNumber(ago))
+		return "never";
+	util_format_duration(vpnctl_to_uint(ago), duration, sizeof(duration));
+	snprintf(buf, size, "%s ago", duration);
+	return buf;
+}
+
+static void
+format_volume(
+    const struct cJSON *peer, const char *bytes, const char *packets, char *buf, size_t size)
+{
+	uint64_t n = vpnctl_get_uint(peer, packets);
+	char scaled[SIZE_TEXT_MAX];
+
+	snprintf(buf, size, "%sB, %" PRIu64 " packet%s",
+	    format_scaled((double)vpnctl_get_uint(peer, bytes), scaled, sizeof(scaled)), n,
+	    plural(n));
+}
+
+static void
+print_peer(FILE *out, const struct cJSON *peer, int name_width, int address_width)
+{
+	char heard[DURATION_TEXT_MAX + 8], sent[2 * SIZE_TEXT_MAX], received[2 * SIZE_TEXT_MAX];
+	const char *text;
+	bool is_route;
+
+	format_volume(peer, "tx_bytes", "tx_packets", sent, sizeof(sent));
+	format_volume(peer, "rx_bytes", "rx_packets", received, sizeof(received));
+	fprintf(out, "%-*s  %-*s  %-15s  %-24s  %s\n", name_width,
+	    or_dash(vpnctl_get_text(peer, "name")), address_width,
+	    or_dash(peer_cell(peer, 0, &is_route)), format_heard(peer, heard, sizeof(heard)), sent,
+	    received);
+	for (int row = 1; (text = peer_cell(peer, row, &is_route)) != NULL; row++)
+		fprintf(out, "%-*s  %s%s\n", name_width, "", text, is_route ? " behind it" : "");
+}
+
+void
+vpnctl_text_peers(FILE *out, const struct cJSON *peers)
+{
+	const struct cJSON *list = vpnctl_item(peers, "peers"), *peer;
+	int name_width = (int)strlen("PEER"), address_width = (int)strlen("ADDRESS");
+
+	if (cJSON_GetArraySize(list) == 0) {
+		fputs("No peers are configured or have been heard.\n", out);
+		return;
+	}
+	measure_peers(list, &name_width, &address_width);
+	fprintf(out, "%-*s  %-*s  %-15s  %-24s  %s\n", name_width, "PEER", address_width, "ADDRESS",
+	    "HEARD", "SENT", "RECEIVED");
+	cJSON_ArrayForEach(peer, list) print_peer(out, peer, name_width, address_width);
+}
+
+void
+vpnctl_text_stats(FILE *out, const struct cJSON *stats)
+{
+	const struct cJSON *list = vpnctl_item(stats, "stats"),
+			   *gauges = vpnctl_item(stats, "gauges"), *item;
+	int width = 0;
+
+	cJSON_ArrayForEach(item, list) widen(&width, or_dash(vpnctl_get_text(item, "name")));
+	cJSON_ArrayForEach(item, gauges) widen(&width, or_dash(item->string));
+	cJSON_ArrayForEach(item, list)
+	{
+		const char *unit = vpnctl_get_text(item, "unit"),
+			   *help = vpnctl_get_text(item, "help");
+
+		fprintf(out, "%-*s  %12" PRIu64 "  %-8s  %s\n", width,
+		    or_dash(vpnctl_get_text(item, "name")), vpnctl_get_uint(item, "value"),
+		    or_dash(unit), or_dash(help));
+	}
+	cJSON_ArrayForEach(item, gauges) fprintf(
+	    out, "%-*s  %12" PRIu64 "\n", width, or_dash(item->string), vpnctl_to_uint(item));
+}
+
+void
+vpnctl_text_reload(FILE *out, const struct cJSON *reload)
+{
+	const struct cJSON *item;
+
+	fputs("The configuration was read again.\n", out);
+	cJSON_ArrayForEach(item, vpnctl_item(reload, "restart_needed")) fprintf(
+	    out, "Takes effect after a restart only: %s\n", or_dash(cJSON_GetStringValue(item)));
+}
+
+void
+vpnctl_text_log(FILE *out, const struct cJSON *log)
+{
+	fprintf(out, "The log level is %s.\n", or_dash(vpnctl_get_text(log, "level")));
+}
+
+struct metrics {
+	FILE *out;
+	char label[64]; /* with its braces, or empty */
+};
+
+/* HELP and TYPE of a metric. name comes from the daemon and must not become another line. */
+static void
+metric_head(const struct metrics *m, const char *name, const char *help, const char *type)
+{
+	fprintf(m->out, "# HELP mqtt_vpnd_%s ", name);
+	for (; *help != '\0'; help++) {
+		if (*help == '\\')
+			fputc('\\', m->out);
+		fputc(*help, m->out);
+	}
+	fprintf(m->out, "\n# TYPE mqtt_vpnd_%s %s\nmqtt_vpnd_%s%s ", name, type, name, m->label);
+}
+
+static void
+gauge(const struct metrics *m, const char *name, const char *help, int64_t value)
+{
+	metric_head(m, name, help, "gauge");
+	fprintf(m->out, "%" PRId64 "\n", value);
+}
+
+static void
+counter(const struct metrics *m, const struct cJSON *stat)
+{
+	const char *name = vpnctl_get_text(stat, "name"), *help = vpnctl_get_text(stat, "help");
+	char full_name[80];
+
+	if (name == NULL || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+		return;
+	snprintf(full_name, sizeof(full_name), "%s_total", name);
+	metric_head(m, full_name, help != NULL ? help : "", "counter");
+	fprintf(m->out, "%" PRIu64 "\n", vpnctl_get_uint(stat, "value"));
+}
+
+void
+vpnctl_text_metrics(
+    FILE *out, const char *instance, const struct cJSON *status, const struct cJSON *stats)
+{
+	const struct cJSON *days = vpnctl_item(
+			       vpnctl_item(vpnctl_item(status, "link"), "tls"), "days_left"),
+			   *stat;
+	const struct cJSON *peers = vpnctl_item(status, "peers");
+	struct metrics m = {.out = out};
+
+	if (instance != NULL)
+		snprintf(m.label, sizeof(m.label), "{interface=\"%s\"}", instance);
+	gauge(&m, "up", "Whether the daemon answers.", status != NULL && stats != NULL);
+	if (status == NULL || stats == NULL)
+		return;
+	gauge(&m, "link_up", "Whether messages pass through a broker.",
+	    vpnctl_text_link_is_up(status));
+	gauge(&m, "peers", "Peers that are configured or have been heard.",
+	    (int64_t)(vpnctl_get_uint(peers, "configured") + vpnctl_get_uint(peers, "heard")));
+	if (cJSON_IsNumber(days))
+		gauge(&m, "tls_days_left", "Days until the broker's certificate expires.",
+		    days->valueint);
+	cJSON_ArrayForEach(stat, vpnctl_item(stats, "stats")) counter(&m, stat);
+}

@@ -1,0 +1,43 @@
+/*
+ * What mqtt-vpnctl(8) prints: the daemon's JSON as text for people, and as Prometheus metrics. A
+ * member that is missing or of another type is left out or counts as 0, as the daemon may be
+ * of another version.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef VPNCTL_TEXT_H
+#define VPNCTL_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct cJSON;
+
+/*
+ * Control characters become '?', in text and in every string of json: some of them come from a
+ * broker or a certificate, and all go to a terminal.
+ */
+void vpnctl_text_sanitize(char *text);
+void vpnctl_text_sanitize_json(struct cJSON *json);
+
+bool vpnctl_text_link_is_up(const struct cJSON *status);
+
+void vpnctl_text_status(FILE *out, const struct cJSON *status);
+void vpnctl_text_peers(FILE *out, const struct cJSON *peers);
+void vpnctl_text_stats(FILE *out, const struct cJSON *stats);
+void vpnctl_text_reload(FILE *out, const struct cJSON *reload);
+void vpnctl_text_log(FILE *out, const struct cJSON *log);
+
+/* What went through between two answers to "status", elapsed_ms apart. */
+void vpnctl_text_rates(
+    FILE *out, const struct cJSON *before, const struct cJSON *status, uint64_t elapsed_ms);
+
+/*
+ * Prometheus' text exposition format 0.0.4. instance, which may be NULL, becomes the label
+ * "interface". status and stats are both NULL when the daemon does not answer.
+ */
+void vpnctl_text_metrics(
+    FILE *out, const char *instance, const struct cJSON *status, const struct cJSON *stats);
+
+#endif
