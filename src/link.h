@@ -23,7 +23,7 @@ enum link_protocol { LINK_MQTT_311 = 4, LINK_MQTT_5 = 5 };
 
 enum link_cause {
 	LINK_FAILED_TCP,     /* no connection: refused, unreachable, timed out */
-	LINK_FAILED_TLS,     /* the handshake */
+	LINK_FAILED_TLS,     /* the handshake, or no answer to CONNECT */
 	LINK_FAILED_VERSION, /* the broker does not speak this version of MQTT */
 	LINK_FAILED_REFUSED, /* CONNACK with another reason: credentials, client id, ... */
 	LINK_CLOSED_EARLY,   /* closed after CONNECT without a word */

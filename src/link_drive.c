@@ -91,6 +91,7 @@ link_settle(struct link *l)
 		return;
 	}
 	event_del(l->writable);
+	l->unacked = 0;
 	/* Whatever emptied the queue, the owner hears of it from the loop. */
 	if (l->stalled)
 		event_active(l->writable, EV_WRITE, 0);
@@ -178,10 +179,11 @@ peer_has_closed(const struct link *l)
 	return n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR);
 }
 
+/* It may end sooner than we look, within the library's connecting; or with CONNACK right behind. */
 static void
 shake_hands(struct link *l)
 {
-	int rc = link_guarded_read(l);
+	int rc = in_handshake(l) ? link_guarded_read(l) : MOSQ_ERR_SUCCESS;
 
 	if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(l->mosq) == -1) {
 		link_fail_tls(l);
@@ -262,9 +264,12 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 
 	if (l->stage == STAGE_TCP && !tcp_connected(l))
 		return;
-	if (in_handshake(l)) {
+	if (l->stage == STAGE_TLS) {
 		shake_hands(l);
 		link_settle(l);
+		if (!l->dead && l->stage != STAGE_TLS &&
+		    tls_has_pending(mosquitto_ssl_get(l->mosq)))
+			event_active(l->readable, EV_READ, 0);
 		return;
 	}
 	if (what & EV_WRITE)

@@ -1,0 +1,199 @@
+#!/bin/sh
+# Builds mqtt-vpnd and runs every test. Its last line is "N passed, N failed, N skipped".
+#
+# SPDX-License-Identifier: ISC
+set -eu
+
+tree=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=contrib/packages.sh
+. "$tree/contrib/packages.sh"
+
+passed=0
+failed=0
+skipped=0
+times=
+# gcc's and clang's sanitizers stumble where the kernel randomises more than 28 bits.
+no_aslr=
+if setarch -R true 2>/dev/null; then
+	no_aslr='setarch -R'
+fi
+
+usage()
+{
+	cat <<-END
+	usage: check.sh [--quick] [--fuzz SECONDS]
+	  --quick         build and run the tests once; nothing else
+	  --fuzz SECONDS  run each fuzz target that long as well
+	END
+}
+
+# The sum of automake's "# PASS: 12" lines in a log.
+summed()
+{
+	sed -n "s/^# $1: *\\([0-9][0-9]*\\)\$/\\1/p" "$log" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# Adds what a phase's log counts; a phase that failed without a failed test counts as one failure.
+count_results()
+{
+	bad=$(($(summed FAIL) + $(summed XPASS) + $(summed ERROR)))
+	if [ "$1" -ne 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+	fi
+	passed=$((passed + $(summed PASS) + $(summed XFAIL)))
+	failed=$((failed + bad))
+	skipped=$((skipped + $(summed SKIP)))
+}
+
+# What the tests that failed since the phase began had to say.
+show_failures()
+{
+	find "$build" -name '*.trs' -newer "$build/begun" \
+		-exec grep -l -E '^:test-result: (FAIL|ERROR)' {} + | while read -r trs; do
+		say "${trs#"$build"/}"
+		tail -n 60 "${trs%.trs}.log"
+	done
+}
+
+# phase NAME FUNCTION: runs it, shows and keeps what it says, and counts. It goes on after a failure.
+phase()
+{
+	name=$1
+	log=$build/$2.log
+	begun=$(date +%s)
+	: >"$build/begun"
+	say "$name"
+	{
+		set +e
+		(set -e; "$2") 2>&1
+		echo $? >"$build/status"
+	} | tee "$log"
+	status=$(cat "$build/status")
+	count_results "$status"
+	took=$(($(date +%s) - begun))
+	verdict=good
+	if [ "$status" -ne 0 ]; then
+		verdict=FAILED
+		show_failures
+	fi
+	say "$name: $verdict, $took s"
+	times="$times$(printf '%6d s  %-6s  %s' "$took" "$verdict" "$name")
+"
+}
+
+build_and_test()
+{
+	mkdir "$build/plain"
+	cd "$build/plain"
+	../source/configure -q --enable-werror CC=gcc
+	make -j2
+	make -j2 check
+}
+
+# The namespace tests ran already; here it is the tarball that is tried.
+distribution()
+{
+	cd "$build/plain"
+	make -j2 distcheck netns_tests=
+}
+
+sanitized()
+{
+	mkdir "$build/sanitized"
+	cd "$build/sanitized"
+	../source/configure -q --enable-werror --enable-sanitizers CC=clang
+	make -j2
+	$no_aslr make -j2 check
+}
+
+under_valgrind()
+{
+	mkdir "$build/valgrind"
+	cd "$build/plain"
+	make check TESTS=tests/netns_ping.sh \
+		VALGRIND="valgrind -q --leak-check=full --log-file=$build/valgrind/%p"
+	find "$build/valgrind" -type f -size +0 -exec cat {} + >"$build/complaints"
+	cat "$build/complaints"
+	[ ! -s "$build/complaints" ]
+}
+
+fuzzed()
+{
+	mkdir "$build/fuzzing"
+	cd "$build/fuzzing"
+	../source/configure -q --enable-fuzzing CC=clang
+	make -j2
+	verdicts=0
+	for source in ../source/fuzz/fuzz_*.c; do
+		target=$(basename "$source" .c)
+		make "fuzz/$target"
+		cp -R "../source/fuzz/corpus/${target#fuzz_}" "corpus-$target"
+		say "$target for $fuzz_seconds s"
+		if $no_aslr "fuzz/$target" -max_total_time="$fuzz_seconds" -print_final_stats=1 \
+			"corpus-$target"; then
+			echo "# PASS: 1"
+		else
+			echo "# FAIL: 1"
+			verdicts=1
+		fi
+	done
+	return "$verdicts"
+}
+
+finish()
+{
+	status=$?
+	trap '' INT TERM HUP
+	leave_netns_dir
+	give_build_dir_away
+	exit "$status"
+}
+
+quick=
+fuzz_seconds=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) quick=yes ;;
+	--fuzz)
+		shift
+		fuzz_seconds=${1:-}
+		case $fuzz_seconds in
+		'' | *[!0-9]*) die "--fuzz wants a number of seconds" ;;
+		esac
+		;;
+	-h | --help)
+		usage
+		exit 0
+		;;
+	*)
+		usage >&2
+		exit 1
+		;;
+	esac
+	shift
+done
+
+require_machine
+# shellcheck disable=SC2086 # lists
+install_packages $packages_build $packages_test
+require_namespaces
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+make_build_dir build-check
+say "Building in $build"
+copy_source
+
+phase "Build with gcc and run every test" build_and_test
+if [ -z "$quick" ]; then
+	phase "Make the tarball, build and test from it" distribution
+	phase "Every test under AddressSanitizer and UndefinedBehaviorSanitizer" sanitized
+	phase "The ping through namespaces under valgrind" under_valgrind
+fi
+if [ -n "$fuzz_seconds" ]; then
+	phase "Fuzzing, $fuzz_seconds s for each target" fuzzed
+fi
+
+printf '\n%s\n' "$times"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
