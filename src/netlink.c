@@ -145,8 +145,10 @@ on_message(const struct nlmsghdr *h, void *arg)
 static struct nlmsghdr *
 begin(char *buf, uint16_t type, uint16_t flags)
 {
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct nlmsghdr *h;
 
+	memset(buf, 0, REQUEST_SIZE); /* the padding of attributes goes out too */
+	h = mnl_nlmsg_put_header(buf);
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
 	return h;

@@ -339,6 +339,9 @@ START_TEST(options_help_fits_a_terminal)
 	ck_assert_ptr_nonnull(strstr(text, "man mqtt-vpnd\n"));
 	for (; *text != '\0'; text += len + 1) {
 		len = strcspn(text, "\n");
+		/* Where it is installed, nobody knows how long this name is. */
+		if (memmem(text, len, SYSCONFDIR, strlen(SYSCONFDIR)) != NULL)
+			continue;
 		ck_assert_msg(len <= 80, "%zu characters: %.*s", len, (int)len, text);
 	}
 }

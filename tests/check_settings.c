@@ -504,8 +504,8 @@ START_TEST(settings_refuse_secrets_that_others_can_read)
 	    "passphrase-file = \"~/pw\"\n",
 	    "broker \"mqtts://b\" { username = a\npassword-file = \"~/pw\" }\n",
 	    "broker \"mqtts://b\" { certificate = \"~/pem\"\nkey = \"~/pw\" }\n",
-	    "broker \"mqtts://b\" { certificate = \"~/pem\" key = \"~/pem\"\n"
-	    "key-passphrase-file = \"~/pw\" }\n",
+	    ("broker \"mqtts://b\" { certificate = \"~/pem\" key = \"~/pem\"\n"
+	     "key-passphrase-file = \"~/pw\" }\n"),
 	};
 	static const char *const places[] = {
 	    "4: passphrase-file", "5: password-file", "5: key", "5: key-passphrase-file"};
