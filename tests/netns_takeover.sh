@@ -24,7 +24,8 @@ step "no storm"
 sleep 12 # the time in which connections are counted
 count=$(log_count broker 'New client connected .* as same')
 echo "$count connections in 12 s"
-[ "$count" -le 8 ] || fail "$count connections in 12 s"
+# Each of the two is thrown out three times before it holds back; a storm would be a hundred.
+[ "$count" -le 16 ] || fail "$count connections in 12 s"
 wait_for 10 counter_above n2 takeovers 0 || fail "n2 does not count a takeover"
 
 step "one leaves: the other stays up"
