@@ -263,9 +263,9 @@ link_wrote_ms(const struct link *l)
 }
 
 uint64_t
-link_heard_ms(const struct link *l)
+link_heard(const struct link *l)
 {
-	return l->heard_ms;
+	return l->heard;
 }
 
 int

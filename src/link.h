@@ -103,9 +103,9 @@ bool link_blocked(const struct link *l);
 /* Facts, for people. tls_facts are NULL without TLS or before the handshake. */
 enum link_protocol link_protocol(const struct link *l);
 const struct tls_facts *link_tls_facts(const struct link *l);
-/* When the socket last took data from us, and when something last came: util_now_ms(). */
+/* When the socket last took data from us, util_now_ms(); and how often something has come. */
 uint64_t link_wrote_ms(const struct link *l);
-uint64_t link_heard_ms(const struct link *l);
+uint64_t link_heard(const struct link *l);
 
 int link_library_init(void);
 void link_library_cleanup(void);

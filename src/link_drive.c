@@ -26,6 +26,9 @@
 #include "util.h"
 
 #define READ_BURST 64
+/* Under TLS the library goes on within one call for as long as a record ends in the middle of a
+ * packet, which a broker can make last for ever. Each record takes two reads. */
+#define TLS_READS_MAX 64
 #define UNACKED_MAX 256
 /* The library counts in whole seconds: a keepalive is due for certain one second later. */
 #define KEEPALIVE_SLACK_MS 1000
@@ -195,6 +198,7 @@ shake_hands(struct link *l)
 		return;
 	}
 	tls_describe(mosquitto_ssl_get(l->mosq), &l->facts);
+	tls_limit_reads(mosquitto_ssl_get(l->mosq), &l->reads_left);
 	if (log_get_level() < LOG_LEVEL_DEBUG)
 		mosquitto_log_callback_set(l->mosq, NULL);
 	enter(l, STAGE_CONNACK);
@@ -220,6 +224,7 @@ static void
 note_heard(struct link *l)
 {
 	l->heard_ms = util_now_ms();
+	l->heard++;
 	if (l->awaiting_pong) {
 		l->awaiting_pong = false;
 		link_arm(l, keepalive_due(l));
@@ -233,6 +238,7 @@ drain(struct link *l)
 	void *ssl;
 
 	note_heard(l);
+	l->reads_left = TLS_READS_MAX;
 	for (int i = 0; i < READ_BURST && more && !l->dead; i++) {
 		int rc;
 
@@ -272,10 +278,11 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 			event_active(l->readable, EV_READ, 0);
 		return;
 	}
-	if (what & EV_WRITE)
-		flush(l);
-	if ((what & EV_READ) && !l->dead)
+	/* First what the broker said: after a write that fails it could not be read any more. */
+	if (what & EV_READ)
 		drain(l);
+	if ((what & EV_WRITE) && !l->dead)
+		flush(l);
 	was_stalled = l->stalled;
 	l->stalled = false;
 	link_settle(l);

@@ -92,7 +92,8 @@ fail_lost(struct link *l, int error)
 	else if (l->stage != STAGE_OPEN)
 		link_fail(l, LINK_CLOSED_EARLY,
 		    "the broker closed the connection without an answer to CONNECT%s",
-		    l->tls == NULL ? " (if this is a port for TLS, write mqtts://)" : "");
+		    l->tls == NULL ? " (if this is a port for TLS, write mqtts://)"
+				   : " (it may refuse our client certificate, or want one)");
 	else
 		link_fail(l, LINK_CLOSED_BY_BROKER, "the broker closed the connection%s%s",
 		    error != 0 ? ": " : "", error != 0 ? strerror(error) : "");

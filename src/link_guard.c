@@ -16,19 +16,22 @@
 
 static sigjmp_buf *guard; /* where to go on; NULL outside of the library */
 
-/* Without a guard it returns, and abort() does its work. */
+/* Outside of the library, or from outside of the process (a watchdog, say), it means what it always
+ * does. */
 static void
-on_abort(int sig)
+on_abort(int sig, siginfo_t *info, void *context)
 {
-	if (guard != NULL)
+	if (guard != NULL && info->si_code == SI_TKILL)
 		siglongjmp(*guard, 1);
+	signal(sig, SIG_DFL);
+	raise(sig);
 }
 
 int
 link_guard_init(void)
 {
 	/* Not to be blocked afterwards, when the handler has not returned. */
-	struct sigaction action = {.sa_handler = on_abort, .sa_flags = SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_abort, .sa_flags = SA_NODEFER | SA_SIGINFO};
 
 	return sigaction(SIGABRT, &action, NULL);
 }

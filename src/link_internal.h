@@ -31,6 +31,7 @@ struct link {
 	enum link_protocol protocol;
 	bool dead;
 	bool blocked;
+	uint64_t heard;	      /* times that something came */
 	uint64_t wrote_ms;    /* when the socket last took something */
 	unsigned int unacked; /* messages that want an answer, since it blocks */
 	bool stalled;	      /* it was blocked, and writable() has not told of the end yet */
@@ -53,6 +54,7 @@ struct link {
 	bool awaiting_pong;
 	struct stats *stats;
 	struct tls_facts facts;
+	unsigned int reads_left; /* of TLS, in this turn of the loop */
 };
 
 /* link_failure.c. The one way a connection ends by itself; the first cause is the one that counts.

@@ -102,6 +102,7 @@ node_stop(struct node *n, int status)
 	service_notify("STOPPING=1");
 	tun_pause(n->tun);
 	uplink_stop(n->uplink);
+	node_routes_default(n, false); /* the hook may need the network */
 	node_hooks_tell(n, false);
 	wheel_set(ticker_wheel(n->ticker), &n->stop_timer, util_now_ms() + STOP_TIMEOUT_MS,
 	    on_stop_check, n);

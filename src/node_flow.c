@@ -45,6 +45,8 @@ on_tun_gone(void *arg, int cause)
 {
 	struct node *n = arg;
 
+	if (n->stopping) /* the device and netlink both tell */
+		return;
 	log_error("interface %s is gone (%s): it was removed from outside", tun_name(n->tun),
 	    strerror(cause));
 	node_stop(n, NODE_EXIT_FAULT);
@@ -183,6 +185,8 @@ node_on_network_change(void *arg, enum netlink_change change)
 		n->interface_up = change == NETLINK_OWN_UP;
 		log_notice(
 		    "interface %s was set %s", tun_name(n->tun), n->interface_up ? "up" : "down");
+		if (n->interface_up)
+			node_routes_restore(n);
 		break;
 	}
 }

@@ -81,6 +81,8 @@ void node_on_network_change(void *arg, enum netlink_change change);
 void node_routes_apply(struct node *n);
 void node_routes_default(struct node *n, bool active);
 void node_routes_exempt(struct node *n, const struct addr *broker);
+/* The kernel forgets the routes and the IPv6 addresses of an interface that is set down. */
+void node_routes_restore(struct node *n);
 void node_routes_clear(struct node *n);
 
 /* node_hooks.c */

@@ -192,8 +192,8 @@ node_routes_apply(struct node *n)
 		log_error("routes: %s", strerror(ENOMEM));
 		return;
 	}
+	node_routes_default(n, false); /* first: the broker must not fall into the tunnel */
 	change_exemption(n, false);
-	node_routes_default(n, false);
 	for (size_t i = 0; i < old_count; i++)
 		if (!contains_route(wanted, count, &old[i]))
 			delete_route(n, &old[i]);
@@ -208,12 +208,26 @@ node_routes_apply(struct node *n)
 }
 
 void
+node_routes_restore(struct node *n)
+{
+	const struct settings *s = n->fixed;
+	char text[PREFIX_TEXT_MAX];
+
+	for (size_t i = 0; i < s->addr_count; i++)
+		if (netlink_add_address(n->netlink, tun_ifindex(n->tun), &s->addrs[i]) == -1)
+			log_error(
+			    "address %s: %s", prefix_format(&s->addrs[i], text), strerror(errno));
+	for (size_t i = 0; i < n->routes.count; i++)
+		add_route(n, &n->routes.routes[i]);
+}
+
+void
 node_routes_clear(struct node *n)
 {
 	if (n->netlink == NULL)
 		return;
-	change_exemption(n, false);
 	node_routes_default(n, false);
+	change_exemption(n, false);
 	for (size_t i = 0; i < n->routes.count && n->tun != NULL; i++)
 		delete_route(n, &n->routes.routes[i]);
 	free(n->routes.routes);

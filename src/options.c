@@ -111,8 +111,8 @@ static const char new_help[] =
     "      --forward=ADDR[,ADDR]   receive packets for these addresses too;\n"
     "                              may be repeated\n"
     "      --wire=mqtt_vpn         the wire format, that of MQTT_VPN\n"
-    "      --network=NAME          for the native wire only, which is not part of\n"
-    "                              this version\n"
+    "      --network=NAME          refused: for the native wire, which is not part\n"
+    "                              of this version\n"
     "      --passphrase-file=FILE  encrypt with the first line of this file\n"
     "  -k, --password=PASSWORD     encrypt with this password; --passphrase-file\n"
     "                              keeps it out of the process list\n"
@@ -246,17 +246,16 @@ apply(struct options *o, const struct row *r, char *value, char **error)
 static char *
 refusal(const struct command *c, int result, const char *word)
 {
-	const char *help = c->old_name ? "mqtt_vpn -h" : "mqtt-vpnd -h";
 	const struct row *r = optopt == 0 ? NULL : row_find(c, optopt);
 
 	if (r == NULL && optopt != 0)
-		return util_format("-%c: unknown option: see %s", optopt, help);
+		return util_format("-%c: unknown option", optopt);
 	if (r == NULL)
-		return util_format("%.*s: unknown or ambiguous option: see %s",
-		    (int)strcspn(word, "="), word, help);
+		return util_format(
+		    "%.*s: unknown or ambiguous option", (int)strcspn(word, "="), word);
 	if (result == ':')
-		return util_format("%s: its value is missing: see %s", r->shown, help);
-	return util_format("%s: it takes no value: see %s", r->shown, help);
+		return util_format("%s: its value is missing", r->shown);
+	return util_format("%s: it takes no value", r->shown);
 }
 
 static void
@@ -294,8 +293,8 @@ parse_words(struct options *o, const struct command *c, int argc, char **argv, c
 			return -1;
 	}
 	if (optind < argc) {
-		*error = util_format("%s: an argument too many: expected options only, see %s",
-		    argv[optind], c->old_name ? "mqtt_vpn -h" : "mqtt-vpnd -h");
+		*error =
+		    util_format("%s: an argument too many: expected options only", argv[optind]);
 		return -1;
 	}
 	return 0;

@@ -188,6 +188,20 @@ held_error(int fd, const char *path)
 	return util_format("%s: another daemon holds it, with pid %s", path, text);
 }
 
+/* A mistyped name must not cost another file its content. */
+static bool
+holds_pid_or_nothing(int fd)
+{
+	char text[PID_TEXT_MAX];
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (len == -1)
+		return false;
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return len < PID_TEXT_MAX - 1 && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* Returns a locked descriptor, or -1 with a message. */
 static int
 open_locked(const char *path, char **error)
@@ -212,9 +226,14 @@ open_locked(const char *path, char **error)
 				     : util_format("%s: cannot lock it: %s", path, strerror(errno));
 			break;
 		}
-		if (is_at_path(fd, path))
+		if (!is_at_path(fd, path)) {
+			close(fd);
+			continue;
+		}
+		if (holds_pid_or_nothing(fd))
 			return fd;
-		close(fd);
+		*error = util_format("%s: no pid file, it holds something else", path);
+		break;
 	}
 	close(fd);
 	return -1;

@@ -34,8 +34,8 @@ uint32_t service_watchdog_ms(void);
 
 /*
  * Creates and locks the pid file. Returns 0, or -1 with a new string in *error: another daemon
- * holds it (with its pid), cannot be created, the disk is full. The lock lives as long as the
- * process. owner may be (uid_t)-1.
+ * holds it (with its pid), it holds something else than a pid, cannot be created, the disk is full.
+ * The lock lives as long as the process. owner may be (uid_t)-1.
  */
 int service_pid_open(const char *path, uid_t owner, char **error);
 /* Removes it if it is ours. */

@@ -29,10 +29,13 @@ read_settings_file(struct settings_draft *d, const char *path)
 	if (d->s->file == NULL)
 		return settings_no_memory(d);
 	text = util_read_file(path, FILE_SIZE_MAX);
+	if (text == NULL && errno == EINVAL)
+		return settings_fail(d, "not a regular file, or it holds NUL bytes: expected a "
+					"configuration file of plain text");
 	if (text == NULL)
-		return settings_fail(d, "%s: expected a configuration file of plain text",
-		    errno == EINVAL ? "not a regular file, or it holds NUL bytes"
-				    : strerror(errno));
+		return settings_fail(d, "%s: expected %s", strerror(errno),
+		    errno == EACCES ? "one that this user may read (try it as root)"
+				    : "a configuration file");
 	rc = settings_parse(d, text);
 	free(text);
 	return rc;

@@ -53,7 +53,9 @@ check_interface(struct settings_draft *d)
 		return missing(
 		    d, "interface", "-i", "interface \"NAME\" { address = \"ADDR/LEN\" }");
 	if (s->addr_count == 0)
-		return missing(d, "address", "-a", "the interface's own address");
+		return missing(d, "address", "-a",
+		    d->s->file == NULL ? "the interface's own address"
+				       : "address = \"ADDR/LEN\" in the section interface");
 	for (i = 0; i < s->addr_count; i++) {
 		for (j = 0; j < i; j++) {
 			if (!addr_equal(&s->addrs[i].addr, &s->addrs[j].addr))
@@ -301,7 +303,8 @@ check_readable(struct settings_draft *d, const char *path)
 	struct stat st;
 
 	if (stat(path, &st) == -1 || access(path, R_OK) == -1)
-		return settings_fail(d, "%s: %s: expected a file", path, strerror(errno));
+		return settings_fail(d, "%s: %s: expected a file%s", path, strerror(errno),
+		    errno == EACCES ? " that the daemon's user may read" : "");
 	if (!S_ISREG(st.st_mode))
 		return settings_fail(d, "%s: not a regular file: expected one", path);
 	return 0;

@@ -134,8 +134,9 @@ apply_address4(struct settings_draft *d, const struct options *o)
 		return settings_fail(d, "-a gives the length already: expected one of the two");
 	len = prefix_len_from_netmask(mask);
 	if (len == -1)
-		return settings_fail(
-		    d, "'%s' is not a netmask: expected one such as %s", mask, DEFAULT_NETMASK);
+		return settings_fail(d,
+		    "'%s' is not a netmask: expected one such as %s, or -a ADDRESS/LEN instead",
+		    mask, DEFAULT_NETMASK);
 	d->option = "-a";
 	if (check_family(d, o->address4, ADDR_IPV4) == -1)
 		return -1;

@@ -390,6 +390,31 @@ tls_has_pending(void *ssl)
 	return SSL_pending(ssl) > 0;
 }
 
+static long
+on_socket_bio(BIO *bio, int operation, const char *data, size_t len, int argi, long argl,
+    int result, size_t *processed)
+{
+	unsigned int *left = (unsigned int *)(void *)BIO_get_callback_arg(bio);
+
+	if (operation != BIO_CB_READ)
+		return result;
+	if (*left > 0) {
+		(*left)--;
+		return result;
+	}
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
+void
+tls_limit_reads(void *ssl, unsigned int *left)
+{
+	BIO *bio = SSL_get_rbio(ssl);
+
+	BIO_set_callback_arg(bio, (char *)left);
+	BIO_set_callback_ex(bio, on_socket_bio);
+}
+
 int64_t
 tls_own_days_left(const struct tls *t)
 {

@@ -45,6 +45,9 @@ void tls_describe(void *ssl, struct tls_facts *facts);
 bool tls_handshake_done(void *ssl);
 bool tls_wants_write(void *ssl);
 bool tls_has_pending(void *ssl);
+/* From now on each read from the socket takes one from *left, and with none left there is nothing
+ * to read. left is borrowed while ssl lives. */
+void tls_limit_reads(void *ssl, unsigned int *left);
 
 /* Days until our own certificate expires; INT64_MAX without one. */
 int64_t tls_own_days_left(const struct tls *t);

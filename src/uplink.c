@@ -23,6 +23,9 @@
 #define RETRY_SOONEST_MS 1000
 /* Nothing came back for what was sent: ask. */
 #define DOUBT_AFTER_MS 15000
+#define DOUBT_ANSWER_MS 15000
+/* After a change of the network the connection is probably gone: no need to wait for long. */
+#define CHANGE_ANSWER_MS 5000
 
 static const char *const state_names[] = {
     [UPLINK_STOPPED] = "stopped",
@@ -49,12 +52,20 @@ uplink_enter(struct uplink *u, enum uplink_state state)
 }
 
 void
+uplink_drop_link(struct uplink *u)
+{
+	link_free(u->link);
+	u->link = NULL;
+	tls_free(u->retired_tls);
+	u->retired_tls = NULL;
+	u->batch_count = 0;
+}
+
+void
 uplink_abandon(struct uplink *u)
 {
 	wheel_cancel(u->p.wheel, &u->timer);
-	wheel_cancel(u->p.wheel, &u->doubt_timer);
-	u->doubt_since_ms = 0;
-	u->doubt_probed = false;
+	uplink_end_doubt(u);
 	if (u->query != NULL)
 		resolve_cancel(u->query);
 	u->query = NULL;
@@ -63,11 +74,7 @@ uplink_abandon(struct uplink *u)
 	u->password_child = NULL;
 	util_free_secret(u->password);
 	u->password = NULL;
-	link_free(u->link);
-	u->link = NULL;
-	tls_free(u->retired_tls);
-	u->retired_tls = NULL;
-	u->batch_count = 0;
+	uplink_drop_link(u);
 }
 
 const char *
@@ -154,6 +161,34 @@ find_broker(const struct uplink_broker *brokers, size_t count, const char *url)
 	return i;
 }
 
+/* The link goes on under the new settings of its broker. One that outlived a change before has its
+ * TLS context in retired_tls already. */
+static void
+keep_link(struct uplink *u, struct uplink_broker *same)
+{
+	struct uplink_broker *old = uplink_current(u);
+
+	same->protocol = old->protocol;
+	same->refused_5 = old->refused_5;
+	if (u->retired_tls != NULL)
+		return;
+	u->retired_tls = old->tls;
+	old->tls = NULL;
+}
+
+/* For a broker that is no longer wanted. */
+static void
+end_connection(struct uplink *u)
+{
+	bool was_up = u->state == UPLINK_UP;
+
+	uplink_abandon(u);
+	if (!was_up)
+		return;
+	uplink_enter(u, UPLINK_WAITING);
+	u->cb.down(u->cb.arg);
+}
+
 int
 uplink_set_brokers(
     struct uplink *u, const struct settings_broker *settings, size_t count, char **error)
@@ -167,16 +202,10 @@ uplink_set_brokers(
 	if (u->brokers != NULL) {
 		same = find_broker(brokers, count, uplink_current(u)->settings->url);
 		keep = same < count && u->link != NULL;
-		if (keep) {
-			tls_free(u->retired_tls);
-			u->retired_tls = uplink_current(u)->tls;
-			uplink_current(u)->tls = NULL;
-			brokers[same].protocol = uplink_current(u)->protocol;
-		}
-		if (!keep && u->state == UPLINK_UP)
-			u->cb.down(u->cb.arg);
-		if (!keep)
-			uplink_abandon(u);
+		if (keep)
+			keep_link(u, &brokers[same]);
+		else
+			end_connection(u);
 		u->current = same < count ? same : 0;
 	}
 	free_brokers(u->brokers, u->broker_count);
@@ -232,6 +261,9 @@ uplink_set_topics(struct uplink *u, const struct uplink_topic *topics, size_t co
 	u->sub_count = count;
 	/* An answer that is still awaited was about the old list; it goes by unread. */
 	u->batch_count = 0;
+	/* New topics come before the proof; a probe that is under way is sent again after them. */
+	if (u->state == UPLINK_PROBING)
+		uplink_enter(u, UPLINK_SUBSCRIBING);
 	if (u->state == UPLINK_UP || u->state == UPLINK_SUBSCRIBING)
 		uplink_subscribe_next(u);
 	return 0;
@@ -272,8 +304,8 @@ uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t 
 		errno = ENOTCONN;
 		return -1;
 	}
-	if (u->state == UPLINK_UP && u->doubt_since_ms == 0)
-		uplink_begin_doubt(u, DOUBT_AFTER_MS);
+	if (u->state == UPLINK_UP && !u->doubting)
+		uplink_begin_doubt(u, DOUBT_AFTER_MS, DOUBT_ANSWER_MS);
 	return link_publish(u->link, topic, payload, len);
 }
 
@@ -283,7 +315,7 @@ uplink_network_changed(struct uplink *u)
 	uint64_t now = util_now_ms(), soonest = u->attempt_ms + RETRY_SOONEST_MS;
 
 	if (u->state == UPLINK_UP && !u->doubt_probed) {
-		uplink_begin_doubt(u, 0);
+		uplink_begin_doubt(u, 0, CHANGE_ANSWER_MS);
 	} else if (u->state == UPLINK_WAITING && !u->punished) {
 		backoff_reset(&u->backoff);
 		uplink_retry_at(u, soonest > now ? soonest : now);

@@ -38,13 +38,14 @@ on_retry(void *arg, uint64_t now_ms)
 static void
 complain(struct uplink *u, const char *next)
 {
+	struct uplink_broker *b = uplink_current(u);
 	uint64_t now = util_now_ms();
 
-	if (strcmp(u->last_error, u->told_error) == 0 && now < u->told_ms + REMIND_MS)
+	if (strcmp(u->last_error, b->told_error) == 0 && now < b->told_ms + REMIND_MS)
 		return;
-	u->told_ms = now;
-	memcpy(u->told_error, u->last_error, sizeof(u->told_error));
-	log_warning("broker %s: %s; %s", uplink_current(u)->settings->url, u->last_error, next);
+	b->told_ms = now;
+	memcpy(b->told_error, u->last_error, sizeof(b->told_error));
+	log_warning("broker %s: %s; %s", b->settings->url, u->last_error, next);
 }
 
 void
@@ -173,7 +174,8 @@ uplink_attempt(struct uplink *u)
 	u->attempt_ms = util_now_ms();
 	u->punished = false;
 	uplink_enter(u, UPLINK_RESOLVING);
-	log_info("broker %s: connecting", b->url);
+	if (u->attempts == 1) /* later ones show by what comes of them */
+		log_info("broker %s: connecting", b->url);
 	if (b->password_command != NULL) {
 		u->password_child = child_run(
 		    u->p.children, b->password_command, NULL, b->timeout_s * 1000, on_password, u);

@@ -32,6 +32,9 @@ struct uplink_broker {
 	const struct settings_broker *settings; /* borrowed */
 	struct tls *tls;
 	enum link_protocol protocol; /* MQTT 5 until it was refused */
+	bool refused_5;		     /* in so many words; otherwise it is a guess */
+	char told_error[768];	     /* the last that was logged, and when */
+	uint64_t told_ms;
 };
 
 struct uplink_subscription {
@@ -54,8 +57,10 @@ struct uplink {
 	unsigned int attempts;
 	struct wheel_timer timer;	/* what the state waits for */
 	struct wheel_timer doubt_timer; /* is the connection still alive? */
-	uint64_t doubt_since_ms;	/* 0 when there is none */
+	bool doubting;
+	uint64_t doubt_heard, doubt_wrote_ms; /* link_heard(), link_wrote_ms() when it began */
 	bool doubt_probed;
+	uint32_t doubt_answer_ms;
 	uint64_t attempt_ms;
 	bool punished; /* waiting because of a client id in use twice: not to be cut short */
 	struct backoff backoff, takeover_backoff;
@@ -69,18 +74,19 @@ struct uplink {
 	char address_text[ADDR_TEXT_MAX + 16]; /* "192.0.2.1:8883" */
 
 	struct link *link;
-	struct tls *retired_tls; /* of a link that outlived its broker's settings */
+	struct tls *retired_tls; /* what link uses, when it outlived its broker's settings */
 	size_t batch[UPLINK_SUBSCRIBE_BATCH], batch_count; /* what the awaited SUBACK is about */
+	int batch_mid;
 	uint8_t token[UPLINK_TOKEN_LEN], old_token[UPLINK_TOKEN_LEN];
 	char last_error[768];
-	char told_error[768]; /* the last that was logged, and when */
-	uint64_t told_ms;
 };
 
 /* uplink.c */
 struct uplink_broker *uplink_current(const struct uplink *u);
 void uplink_enter(struct uplink *u, enum uplink_state state);
 const char *uplink_state_name(enum uplink_state state);
+/* Frees the link and what only it used. */
+void uplink_drop_link(struct uplink *u);
 /* Ends whatever is under way; nothing of it calls back any more. */
 void uplink_abandon(struct uplink *u);
 
@@ -96,7 +102,9 @@ void uplink_wait(struct uplink *u, uint32_t delay_ms);
 /* uplink_session.c: from an open link to "up", and to its end. */
 struct link_callbacks uplink_link_callbacks(struct uplink *u);
 void uplink_subscribe_next(struct uplink *u);
-/* See whether the broker still answers, after patience_ms without a word from it. */
-void uplink_begin_doubt(struct uplink *u, uint32_t patience_ms);
+/* See whether the broker still answers: ask it after patience_ms without a word from it, and give
+ * it answer_ms. */
+void uplink_begin_doubt(struct uplink *u, uint32_t patience_ms, uint32_t answer_ms);
+void uplink_end_doubt(struct uplink *u);
 
 #endif

@@ -18,13 +18,11 @@
 #include "uplink_internal.h"
 #include "util.h"
 
-/* A connection that lasted this long starts the waiting times anew. */
+/* One that ends before this was of little use; after some of them in a row, we wait longer. */
 #define STABLE_MS 10000
 #define STABLE_AFTER_TAKEOVER_MS 60000
-/* Closed this often in a row right after coming up, without a word: our client id is in use twice?
- */
+/* If it was closed without a word: is our client id in use twice? */
 #define SHORT_LIVES_SUSPICIOUS 3
-#define DOUBT_ANSWER_MS 15000
 /* Not one byte of what waits was taken for so long: the broker is not reading. */
 #define STUCK_MS 30000
 #define CERTIFICATE_WARN_DAYS 14
@@ -94,13 +92,12 @@ uplink_subscribe_next(struct uplink *u)
 	const char *topics[UPLINK_SUBSCRIBE_BATCH];
 	bool no_local = false;
 	size_t n = next_batch(u, topics, &no_local);
-	int mid;
 
 	if (n > 0) {
 		wheel_set(u->p.wheel, &u->timer,
 		    util_now_ms() + uplink_current(u)->settings->timeout_s * 1000u, on_no_suback,
 		    u);
-		link_subscribe(u->link, topics, n, no_local, &mid);
+		link_subscribe(u->link, topics, n, no_local, &u->batch_mid);
 		return;
 	}
 	wheel_cancel(u->p.wheel, &u->timer);
@@ -125,6 +122,9 @@ on_link_subscribed(void *arg, int mid, const int *codes, size_t count)
 	struct uplink *u = arg;
 	char text[256];
 
+	/* Not what was asked last: it must not stop the timer that runs now. */
+	if (u->batch_count == 0 || mid != u->batch_mid)
+		return;
 	for (size_t i = 0; i < count && i < u->batch_count; i++) {
 		const struct uplink_subscription *s = &u->subs[u->batch[i]];
 
@@ -185,7 +185,9 @@ come_up(struct uplink *u)
 	u->failed_in_row = 0;
 	u->attempts = 0;
 	backoff_reset(&u->backoff);
-	u->last_error[0] = u->told_error[0] = '\0';
+	u->last_error[0] = '\0';
+	for (size_t i = 0; i < u->broker_count; i++)
+		u->brokers[i].told_error[0] = '\0';
 	stats_count(u->p.stats, STAT_CONNECTS);
 	log_notice("up: broker %s at %s, MQTT %s, %s%s%s", uplink_current(u)->settings->url,
 	    u->address_text, link_protocol(u->link) == LINK_MQTT_5 ? "5" : "3.1.1",
@@ -195,6 +197,13 @@ come_up(struct uplink *u)
 	u->cb.up(u->cb.arg);
 }
 
+void
+uplink_end_doubt(struct uplink *u)
+{
+	wheel_cancel(u->p.wheel, &u->doubt_timer);
+	u->doubting = u->doubt_probed = false;
+}
+
 bool
 uplink_probe_returned(struct uplink *u, const uint8_t token[UPLINK_TOKEN_LEN])
 {
@@ -202,6 +211,8 @@ uplink_probe_returned(struct uplink *u, const uint8_t token[UPLINK_TOKEN_LEN])
 		return memcmp(token, u->old_token, UPLINK_TOKEN_LEN) == 0;
 	if (u->state == UPLINK_PROBING)
 		come_up(u);
+	else
+		uplink_end_doubt(u);
 	return true;
 }
 
@@ -214,16 +225,18 @@ static void
 on_doubt(void *arg, uint64_t now_ms)
 {
 	struct uplink *u = arg;
+	bool blocked = link_blocked(u->link);
+	uint64_t wrote_ms = link_wrote_ms(u->link);
 
-	if (link_blocked(u->link) && now_ms >= link_wrote_ms(u->link) + STUCK_MS) {
+	if (blocked && now_ms >= wrote_ms + STUCK_MS) {
 		link_abandon(u->link, LINK_SILENT, "the broker takes no more data");
 		return;
 	}
-	if (link_heard_ms(u->link) > u->doubt_since_ms) {
-		u->doubt_since_ms = 0;
-		u->doubt_probed = false;
-		if (link_blocked(u->link))
-			uplink_begin_doubt(u, DOUBT_ANSWER_MS);
+	/* On a slow path an answer waits behind the data; that they are taken must do. */
+	if (link_heard(u->link) != u->doubt_heard || (blocked && wrote_ms != u->doubt_wrote_ms)) {
+		uplink_end_doubt(u);
+		if (blocked)
+			uplink_begin_doubt(u, u->doubt_answer_ms, u->doubt_answer_ms);
 		return;
 	}
 	if (u->doubt_probed) {
@@ -233,18 +246,21 @@ on_doubt(void *arg, uint64_t now_ms)
 		return;
 	}
 	u->doubt_probed = true;
-	if (!link_blocked(u->link))
+	if (!blocked)
 		send_probe(u);
-	wheel_set(u->p.wheel, &u->doubt_timer, now_ms + DOUBT_ANSWER_MS, on_doubt, u);
+	wheel_set(u->p.wheel, &u->doubt_timer, now_ms + u->doubt_answer_ms, on_doubt, u);
 }
 
 void
-uplink_begin_doubt(struct uplink *u, uint32_t patience_ms)
+uplink_begin_doubt(struct uplink *u, uint32_t patience_ms, uint32_t answer_ms)
 {
 	uint64_t now = util_now_ms();
 
-	u->doubt_since_ms = now;
+	u->doubting = true;
+	u->doubt_heard = link_heard(u->link);
+	u->doubt_wrote_ms = link_wrote_ms(u->link);
 	u->doubt_probed = false;
+	u->doubt_answer_ms = answer_ms;
 	wheel_set(u->p.wheel, &u->doubt_timer, now + patience_ms, on_doubt, u);
 }
 
@@ -262,15 +278,18 @@ punish(struct uplink *u)
 static void
 lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 {
+	bool suspicious;
+
 	stats_count(u->p.stats, STAT_DISCONNECTS);
-	if (cause == LINK_FAILED_VERSION)
+	if (cause == LINK_FAILED_VERSION) {
 		uplink_current(u)->protocol = LINK_MQTT_311;
+		uplink_current(u)->refused_5 = true;
+	}
 	if (lived_ms >= STABLE_AFTER_TAKEOVER_MS)
 		backoff_reset(&u->takeover_backoff);
-	u->short_lives =
-	    lived_ms < STABLE_MS && cause == LINK_CLOSED_BY_BROKER ? u->short_lives + 1 : 0;
-	u->cb.down(u->cb.arg);
-	if (u->short_lives >= SHORT_LIVES_SUSPICIOUS) {
+	u->short_lives = lived_ms < STABLE_MS ? u->short_lives + 1 : 0;
+	suspicious = u->short_lives >= SHORT_LIVES_SUSPICIOUS;
+	if (suspicious && cause == LINK_CLOSED_BY_BROKER) {
 		snprintf(u->last_error, sizeof(u->last_error),
 		    "the broker has closed the connection right after it came up, %u times in a "
 		    "row: "
@@ -280,7 +299,8 @@ lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 		return;
 	}
 	uplink_abandon(u);
-	uplink_wait(u, backoff_next(&u->backoff, aead_random_u32()));
+	uplink_wait(
+	    u, backoff_next(suspicious ? &u->takeover_backoff : &u->backoff, aead_random_u32()));
 }
 
 /* MQTT 5 first; an older broker refuses it, or closes the connection. Returns true if 3.1.1 is
@@ -293,13 +313,14 @@ fall_back_to_311(struct uplink *u, enum link_cause cause)
 	if (cause != LINK_FAILED_VERSION && cause != LINK_CLOSED_EARLY)
 		return false;
 	if (b->protocol == LINK_MQTT_311) {
-		b->protocol = LINK_MQTT_5;
+		if (!b->refused_5)
+			b->protocol = LINK_MQTT_5;
 		return false;
 	}
 	b->protocol = LINK_MQTT_311;
-	log_info("broker %s: %s; trying MQTT 3.1.1", b->settings->url, u->last_error);
-	link_free(u->link);
-	u->link = NULL;
+	b->refused_5 = cause == LINK_FAILED_VERSION;
+	log_debug("broker %s: %s; trying MQTT 3.1.1", b->settings->url, u->last_error);
+	uplink_drop_link(u);
 	u->addr_next -= u->addr_next > 0 ? 1 : 0;
 	uplink_try_next_address(u);
 	return true;
@@ -320,21 +341,20 @@ on_link_closed(void *arg, enum link_cause cause, const char *reason)
 		    "another client connected with our client id '%s': each node needs its own "
 		    "(client-id)",
 		    u->p.client_id);
-		if (was_up)
-			u->cb.down(u->cb.arg);
 		punish(u);
 	} else if (was_up) {
 		lost_when_up(u, cause, lived_ms);
 	} else if (!fall_back_to_311(u, cause)) {
 		bool only_this_address = cause == LINK_FAILED_TCP || cause == LINK_FAILED_TLS;
 
-		link_free(u->link);
-		u->link = NULL;
+		uplink_drop_link(u);
 		if (only_this_address && u->addr_next < u->addr_count)
 			uplink_try_next_address(u);
 		else
 			uplink_broker_failed(u);
 	}
+	if (was_up)
+		u->cb.down(u->cb.arg);
 }
 
 struct link_callbacks

@@ -14,8 +14,10 @@
 #include "log.h"
 #include "node.h"
 #include "options.h"
+#include "priv.h"
 #include "service.h"
 #include "settings.h"
+#include "tls.h"
 
 #define EXIT_START_FAILED 1
 
@@ -64,11 +66,35 @@ run(struct options *o, struct settings *s)
 	return status;
 }
 
+/* What a start would try after the configuration was read, as far as it changes nothing. */
+static int
+test(const struct settings *s, char **error)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (priv_lookup(s->user, s->group, &uid, &gid, error) == -1 ||
+	    priv_lookup(NULL, s->control_group, &uid, &gid, error) == -1)
+		return -1;
+	for (size_t i = 0; i < s->broker_count; i++) {
+		struct tls *t;
+
+		if (s->brokers[i].transport != TRANSPORT_TLS)
+			continue;
+		t = tls_new(&s->brokers[i], error);
+		if (t == NULL)
+			return -1;
+		tls_free(t);
+	}
+	return 0;
+}
+
 static int
 start(struct options *o)
 {
 	char *error = NULL;
 	struct settings *s;
+	int status;
 
 	if (o->config_file == NULL && options_need_file(o))
 		o->config_file = strdup(SETTINGS_DEFAULT_FILE);
@@ -77,9 +103,14 @@ start(struct options *o)
 		return start_failed(error);
 	if (!o->test_config)
 		return run(o, s);
-	printf("%s: OK\n", s->file != NULL ? s->file : "command line");
+	if (test(s, &error) == -1) {
+		status = start_failed(error);
+	} else {
+		printf("%s: OK\n", s->file != NULL ? s->file : "command line");
+		status = EXIT_SUCCESS;
+	}
 	settings_free(s);
-	return EXIT_SUCCESS;
+	return status;
 }
 
 int
@@ -94,7 +125,9 @@ main(int argc, char **argv)
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_START_FAILED;
 	}
-	if (options_parse(&o, argc, argv, &error) == -1) {
+	status = options_parse(&o, argc, argv, &error);
+	log_open(program_name(&o), log_foreground_target());
+	if (status == -1) {
 		status = start_failed(error);
 		fprintf(stderr, "Try '%s -h'.\n", program_name(&o));
 	} else if (o.show_help) {
@@ -104,7 +137,6 @@ main(int argc, char **argv)
 		printf("%s %s\n", program_name(&o), PACKAGE_VERSION);
 		status = EXIT_SUCCESS;
 	} else {
-		log_open(program_name(&o), log_foreground_target());
 		status = start(&o);
 	}
 	options_clear(&o);

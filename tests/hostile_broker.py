@@ -11,6 +11,7 @@ import argparse
 import itertools
 import random
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -65,6 +66,10 @@ class Broker:
         self.lock = threading.Lock()
         self.sessions = []
         self.numbers = itertools.count(1)
+        self.tls = None
+        if args.tls:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(args.tls)
 
     def run(self):
         listener = socket.create_server((self.args.listen, self.args.port), backlog=64)
@@ -119,6 +124,7 @@ class Session:
         with self.broker.lock:
             self.broker.sessions.append(self)
         try:
+            self.shake_hands()
             self.broker.accepted(self)
             while True:
                 self.take(*self.read_packet())
@@ -128,6 +134,13 @@ class Session:
             with self.broker.lock:
                 self.broker.sessions.remove(self)
             self.sock.close()
+
+    def shake_hands(self):
+        if self.broker.tls:
+            try:
+                self.sock = self.broker.tls.wrap_socket(self.sock, server_side=True)
+            except OSError as error:
+                raise Closed(error) from error
 
     def read_exactly(self, size):
         data = bytearray()
@@ -389,6 +402,31 @@ class Takeover(Broker):
             raise Closed("taken over")
 
 
+class SecondSuback(DenyDelivery):
+    summary = "answers each SUBSCRIBE twice and delivers nothing"
+
+    def subscribed(self, session):
+        time.sleep(0.2)
+        session.send_suback(b"\0\1", [0])
+
+
+class GarbageWhenUp(Broker):
+    summary = "delivers the client's first message, then sends what is not MQTT"
+
+    def publish(self, session, topic, payload):
+        super().publish(session, topic, payload)
+        time.sleep(0.2)
+        session.send(b"\0" * 16)
+
+
+class SlowPath(Broker):
+    summary = "a correct broker behind a path of N bytes/s (20000), once the client is up"
+
+    def publish(self, session, topic, payload):
+        super().publish(session, topic, payload)
+        time.sleep(len(payload) / int((self.args.arguments or ["20000"])[0]))
+
+
 class Huge(Broker):
     summary = "announces a message of 256 MB and sends it slowly"
 
@@ -415,6 +453,28 @@ class Flood(Broker):
 
         def flood():
             try:
+                session.send_forever(lambda _count: block)
+            except Closed:
+                pass
+
+        threading.Thread(target=flood, daemon=True).start()
+
+
+class FloodAcross(DenyDelivery):
+    """Each message of 64 bytes: with a record's 16384, all of them end in the same place of one."""
+
+    summary = "messages without end, of which none ends with a TLS record; delivers nothing"
+
+    def subscribed(self, session):
+        if not session.topics[-1].endswith("/255.255.255.255"):  # not the last SUBSCRIBE
+            return
+        size = 64 - len(session.publish_bytes(session.topics[0], b""))
+        message = session.publish_bytes(session.topics[0], b"\0" * size)
+        block = (message[15:] + message[:15]) * 65536
+
+        def flood():
+            try:
+                session.send(message[:15])
                 session.send_forever(lambda _count: block)
             except Closed:
                 pass
@@ -491,8 +551,12 @@ CASES = {
     "v311-only": V311Only,
     "v311-only-close": V311OnlyClose,
     "takeover": Takeover,
+    "second-suback": SecondSuback,
+    "garbage-when-up": GarbageWhenUp,
+    "slow-path": SlowPath,
     "huge": Huge,
     "flood": Flood,
+    "flood-across": FloodAcross,
     "flood-qos1": FloodQos1,
     "bad-publish": BadPublish,
     "retained": Retained,
@@ -508,6 +572,7 @@ def main():
         epilog="\n".join(f"  {name:16} {case.summary}" for name, case in CASES.items()))
     parser.add_argument("-l", dest="listen", default="127.0.0.1", help="address to listen on")
     parser.add_argument("-p", dest="port", type=int, default=1883)
+    parser.add_argument("-t", dest="tls", help="TLS with this key and certificate (PEM)")
     parser.add_argument("case", choices=CASES)
     parser.add_argument("arguments", nargs="*")
     args = parser.parse_args()

@@ -8,7 +8,11 @@
 
 begin
 need_daemon
+need openssl
 node_new 1
+openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=hostile -days 30 -keyout "$tmp/tls.pem" \
+    -out "$tmp/tls.crt" 2>/dev/null
+cat "$tmp/tls.crt" >>"$tmp/tls.pem"
 cases=0
 
 # bad CASE...: that broker and a daemon for it; both are called bCOUNT and dCOUNT.
@@ -84,6 +88,7 @@ errs 'connack 0x9f' 'refuses'
 errs 'connack 0x9c' 'refuses'
 errs suback-denied 'does not allow the subscription'
 errs deny-delivery 'delivers nothing'
+errs second-suback 'delivers nothing'
 errs 'bad-publish remlen' 'not MQTT'
 errs 'bad-publish topic-overrun' 'not MQTT'
 errs 'bad-publish bad-utf8' 'not MQTT'
@@ -92,6 +97,7 @@ errs huge 'absurd|memory|subscription|delivers|answer'
 scheme=mqtts
 errs tls-hang 'TLS'
 errs garbage 'TLS'
+errs "-t $tmp/tls.pem flood-across" 'delivers nothing'
 scheme=mqtt
 finish_errs
 
@@ -124,6 +130,25 @@ bad slow-reader
 expect_log "b$cases" 'reads no more' 10
 in_ns n1 timeout 5 ping -q -f -l 64 -s 1400 "10.0.$cases.2" >/dev/null 2>&1 || true
 expect_counter "d$cases" tx_blocked
+good_end "$cases"
+
+step "sends rubbish whenever it is up: no storm of connections"
+bad garbage-when-up
+sleep 12 # the time in which connections are counted
+count=$(log_count "b$cases" ': accepted')
+echo "$count connections in 12 s"
+[ "$count" -le 8 ] || fail "$count connections in 12 s"
+[ "$count" -ge 3 ] || fail "only $count connections in 12 s"
+good_end "$cases"
+
+step "takes data slowly, so that answers are late: the connection stays"
+bad slow-path
+wait_up "d$cases"
+spawn n1 sender ping -q -i 0.01 -s 1400 "10.0.$cases.2"
+sleep 50 # longer than the doubt, its probe and their limits
+stop sender
+expect_counter "d$cases" tx_blocked
+[ "$(counter "d$cases" disconnects)" -eq 0 ] || fail "given up: $(last_error "d$cases")"
 good_end "$cases"
 
 for flood in flood flood-qos1; do

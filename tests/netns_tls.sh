@@ -110,6 +110,20 @@ refused "only TLS 1.2 where 1.3 is wanted" 'version' mqtts://10.99.0.1:8888 \
 refused "TLS to a port without TLS" 'TLS' mqtts://10.99.0.1:1883 "$ca"
 refused "no TLS to a port with TLS" 'mqtts|TLS|closed' mqtt://10.99.0.1:8883 'timeout = 3'
 
+step "reloaded twice under the connection, which is then lost"
+node_conf 1 "broker \"mqtts://10.99.0.1\" { $ca $mine }"
+node_run 1
+wait_up n1
+ctl n1 reload >/dev/null || fail "mqtt-vpnctl reload"
+ctl n1 reload >/dev/null || fail "mqtt-vpnctl reload"
+is_up n1 || fail "the connection was lost"
+stop broker KILL
+wait_down n1
+broker_run broker
+wait_up n1
+stop n1
+[ "$status" -eq 0 ] || fail "the daemon ended with status $status"
+
 # wrong_file TEXT PATTERN SETTINGS: a start that fails.
 wrong_file()
 {

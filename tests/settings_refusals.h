@@ -291,7 +291,7 @@ static const struct refusal {
     {false, "wire = mqtt_vpn\n",
 	": interface: missing: expected interface \"NAME\" { address = \"ADDR/LEN\" }"},
     {false, "wire = mqtt_vpn\ninterface \"a\" { }\n",
-	": address: missing: expected the interface's own address"},
+	": address: missing: expected address = \"ADDR/LEN\" in the section interface"},
     {false, "wire = mqtt_vpn\ninterface \"a\" { address = \"10.0.1.1/24\" }\n",
 	": broker: missing: expected at least one, as in broker \"mqtt://HOST\" { }"},
     {false, "wire = mqtt_vpn\ninterface \"a\" { address = {\"10.0.1.1/24\", \"10.0.1.1/25\"} }\n",
@@ -393,7 +393,8 @@ static const struct option_refusal {
     {"mqtt-vpnd -k x --passphrase-file=/key" ENOUGH,
 	"-k: --passphrase-file is given as well: expected one of the two"},
     {"mqtt-vpnd -m 255.0.255.0" ENOUGH,
-	"-m: '255.0.255.0' is not a netmask: expected one such as 255.255.255.0"},
+	"-m: '255.0.255.0' is not a netmask: expected one such as 255.255.255.0, or -a "
+	"ADDRESS/LEN instead"},
     {"mqtt-vpnd -p 129 -6 fd00::1" ENOUGH,
 	"-p: '129' is not a prefix length: expected a number from 1 to 128"},
     {"mqtt-vpnd -p 64 -6 fd00::1/64" ENOUGH,
