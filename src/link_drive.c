@@ -128,6 +128,18 @@ keepalive_due(const struct link *l)
 	return quiet_since + l->keepalive_ms + KEEPALIVE_SLACK_MS;
 }
 
+/* A broker that wants no keepalive would never be missed by a node that only receives. */
+static void
+let_kernel_probe(const struct link *l)
+{
+	int on = 1, idle_s = 60;
+
+	if (l->is_unix)
+		return;
+	setsockopt(l->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(l->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+}
+
 /* What the library's callbacks noted while it was on the stack. */
 static void
 deliver(struct link *l)
@@ -137,6 +149,8 @@ deliver(struct link *l)
 		l->stage = STAGE_OPEN;
 		l->said_ms = l->heard_ms = util_now_ms();
 		link_arm(l, keepalive_due(l));
+		if (l->keepalive_ms == 0)
+			let_kernel_probe(l);
 		l->cb.connected(l->cb.arg);
 	}
 	if (!l->dead && l->suback) {

@@ -1,7 +1,8 @@
 /*
- * A failed assertion in libmosquitto is an end of the connection. POSIX lets a process survive
- * abort() by a handler for SIGABRT that does not return; a handler has no argument, hence the
- * static variable.
+ * A failed assertion in libmosquitto is an end of the connection. What assert(3) calls when it
+ * fails is a function of the C library's ABI, and the program's own definition of it comes before
+ * the C library's, for libmosquitto too. Nothing else is caught: abort() for a damaged heap stays
+ * the end of the process.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,40 +10,32 @@
 
 #include "link.h"
 
+#include <assert.h>
 #include <setjmp.h>
-#include <signal.h>
+#include <stdlib.h>
 
 #include "link_internal.h"
+#include "log.h"
 
-static sigjmp_buf *guard; /* where to go on; NULL outside of the library */
+/* Where to go on; NULL outside of the library. Static, as assert(3) hands nothing over. */
+static jmp_buf *guard;
 
-/* Outside of the library, or from outside of the process (a watchdog, say), it means what it always
- * does. */
-static void
-on_abort(int sig, siginfo_t *info, void *context)
+void
+__assert_fail(const char *assertion, const char *file, ASSERT_LINE_TYPE line, const char *function)
 {
-	if (guard != NULL && info->si_code == SI_TKILL)
-		siglongjmp(*guard, 1);
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
-
-int
-link_guard_init(void)
-{
-	/* Not to be blocked afterwards, when the handler has not returned. */
-	struct sigaction action = {.sa_sigaction = on_abort, .sa_flags = SA_NODEFER | SA_SIGINFO};
-
-	return sigaction(SIGABRT, &action, NULL);
+	if (guard != NULL)
+		longjmp(*guard, 1);
+	log_error("%s:%ld: %s: assertion '%s' failed", file, (long)line, function, assertion);
+	abort();
 }
 
 int
 link_guarded_read(struct link *l)
 {
-	sigjmp_buf here;
+	jmp_buf here;
 	int rc;
 
-	if (sigsetjmp(here, 0) != 0) {
+	if (setjmp(here) != 0) {
 		guard = NULL;
 		return LINK_READ_ABORTED;
 	}
@@ -55,7 +48,7 @@ link_guarded_read(struct link *l)
 void
 link_unguarded_message(struct link *l, const struct link_message *m)
 {
-	sigjmp_buf *saved = guard;
+	jmp_buf *saved = guard;
 
 	guard = NULL;
 	l->cb.message(l->cb.arg, m);

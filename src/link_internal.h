@@ -83,7 +83,6 @@ void link_set_callbacks(struct link *l);
 int link_guarded_read(struct link *l);
 /* Calls up with a message, outside the guard: what fails there is our own fault. */
 void link_unguarded_message(struct link *l, const struct link_message *m);
-int link_guard_init(void);
 
 /* link.c */
 const char *link_stage_name(enum link_stage stage);

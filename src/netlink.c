@@ -43,6 +43,7 @@ struct netlink {
 	bool up;
 	/* Seen in this burst. */
 	bool own_gone;
+	bool was_down; /* down and up within one burst are two pieces of news */
 	bool uplink_came;
 };
 
@@ -81,13 +82,15 @@ on_link(struct netlink *n, const struct nlmsghdr *h)
 	/* Other families are a bridge's or IPv6's own view of the link. */
 	if (link->ifi_family != AF_UNSPEC)
 		return;
-	if (own && h->nlmsg_type == RTM_DELLINK)
+	if (own && h->nlmsg_type == RTM_DELLINK) {
 		n->own_gone = true;
-	else if (own)
+	} else if (own) {
 		n->up = (link->ifi_flags & IFF_UP) != 0;
-	else if (h->nlmsg_type == RTM_NEWLINK && (link->ifi_flags & IFF_UP) != 0 &&
-		 (link->ifi_flags & IFF_RUNNING) != 0 && !is_wireless_event(h))
+		n->was_down = n->was_down || !n->up;
+	} else if (h->nlmsg_type == RTM_NEWLINK && (link->ifi_flags & IFF_UP) != 0 &&
+		   (link->ifi_flags & IFF_RUNNING) != 0 && !is_wireless_event(h)) {
 		n->uplink_came = true;
+	}
 }
 
 static void
@@ -213,24 +216,26 @@ look_at_own(struct netlink *n)
 static void
 report(struct netlink *n)
 {
-	bool came = n->uplink_came;
+	bool came = n->uplink_came, was_down = n->was_down;
 
-	n->uplink_came = false;
+	n->uplink_came = n->was_down = false;
 	if (n->own_gone) {
 		netlink_watch(n, 0);
 		n->fn(n->arg, NETLINK_OWN_GONE);
-	} else if (n->up != n->reported_up) {
+	} else {
+		if (n->reported_up && was_down)
+			n->fn(n->arg, NETLINK_OWN_DOWN);
+		if (n->up && (!n->reported_up || was_down))
+			n->fn(n->arg, NETLINK_OWN_UP);
 		n->reported_up = n->up;
-		n->fn(n->arg, n->up ? NETLINK_OWN_UP : NETLINK_OWN_DOWN);
 	}
 	if (came)
 		n->fn(n->arg, NETLINK_UPLINK_CAME);
 }
 
 static void
-on_news(evutil_socket_t fd, short what, void *arg)
+read_news(struct netlink *n)
 {
-	struct netlink *n = arg;
 	_Alignas(struct nlmsghdr) char buf[REPLY_SIZE];
 	ssize_t len;
 
@@ -247,7 +252,13 @@ on_news(evutil_socket_t fd, short what, void *arg)
 			break;
 		}
 	}
-	report(n);
+}
+
+static void
+on_news(evutil_socket_t fd, short what, void *arg)
+{
+	read_news(arg);
+	report(arg);
 }
 
 static struct mnl_socket *
@@ -319,6 +330,7 @@ netlink_watch(struct netlink *n, unsigned int ifindex)
 	if (ifindex != 0)
 		look_at_own(n);
 	n->reported_up = n->up;
+	n->was_down = false;
 }
 
 static int
@@ -396,9 +408,12 @@ netlink_set_up(struct netlink *n, unsigned int ifindex, bool up)
 	link->ifi_flags = up ? IFF_UP : 0;
 	if (ask(n, h) == -1)
 		return -1;
-	/* What the caller did itself is no news to it. */
-	if (ifindex == n->watched)
+	/* What the caller did itself is no news to it; nor is what led there. */
+	if (ifindex == n->watched) {
+		read_news(n);
 		n->up = n->reported_up = up;
+		n->was_down = false;
+	}
 	return 0;
 }
 

@@ -285,6 +285,9 @@ lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 		uplink_current(u)->protocol = LINK_MQTT_311;
 		uplink_current(u)->refused_5 = true;
 	}
+	/* It was closed without a word when we spoke 5, but perhaps not for that. */
+	if (lived_ms >= STABLE_MS && !uplink_current(u)->refused_5)
+		uplink_current(u)->protocol = LINK_MQTT_5;
 	if (lived_ms >= STABLE_AFTER_TAKEOVER_MS)
 		backoff_reset(&u->takeover_backoff);
 	u->short_lives = lived_ms < STABLE_MS ? u->short_lives + 1 : 0;
