@@ -85,13 +85,19 @@ configure(struct link *l, const struct link_params *p)
 static int
 start(struct link *l, const struct link_params *p, char **error)
 {
-	int rc;
+	const char *why;
+	int rc, cause;
 
 	errno = 0;
 	rc = mosquitto_connect_async(l->mosq, p->address, p->port, (int)p->keepalive_s);
+	cause = errno;
 	if (rc > MOSQ_ERR_SUCCESS || mosquitto_socket(l->mosq) == -1) {
-		*error = util_format("%s",
-		    rc == MOSQ_ERR_ERRNO && errno != 0 ? strerror(errno) : mosquitto_strerror(rc));
+		/* On a fast path the handshake can fail within the call. */
+		why = link_tls_reason(l);
+		if (why == NULL)
+			why = rc == MOSQ_ERR_ERRNO && cause != 0 ? strerror(cause)
+								 : mosquitto_strerror(rc);
+		*error = util_format("%s", why);
 		return -1;
 	}
 	link_set_socket_options(l, mosquitto_socket(l->mosq));

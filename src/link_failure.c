@@ -47,8 +47,8 @@ link_fail(struct link *l, enum link_cause cause, const char *fmt, ...)
 	event_active(l->closing, EV_TIMEOUT, 0);
 }
 
-void
-link_fail_tls(struct link *l)
+const char *
+link_tls_reason(const struct link *l)
 {
 	const char *why = l->tls != NULL ? tls_failure(l->tls) : NULL;
 
@@ -56,8 +56,18 @@ link_fail_tls(struct link *l)
 		why = "the broker does not speak TLS on this port (mqtt:// would be without TLS)";
 	if (why == NULL && l->tls_error[0] != '\0')
 		why = l->tls_error;
+	return why;
+}
+
+void
+link_fail_tls(struct link *l)
+{
+	const char *why = link_tls_reason(l);
+
 	link_fail(l, LINK_FAILED_TLS, "%s",
-	    why != NULL ? why : "the broker closed the connection during the TLS handshake");
+	    why != NULL ? why
+			: "the broker closed the connection during the TLS handshake (if this port "
+			  "is without TLS, write mqtt://)");
 }
 
 static void

@@ -64,6 +64,8 @@ void link_fail(struct link *l, enum link_cause cause, const char *fmt, ...)
 /* From what a call into the library returned and the errno that it left. */
 void link_fail_library(struct link *l, int rc, int error);
 void link_fail_tls(struct link *l);
+/* Why the handshake failed, or NULL. Borrowed. */
+const char *link_tls_reason(const struct link *l);
 /* An MQTT 5 broker said goodbye with a reason. */
 void link_fail_disconnected(struct link *l);
 

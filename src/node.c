@@ -120,12 +120,13 @@ on_watchdog(void *arg, uint64_t now_ms)
 
 /* The parts, in their order. */
 
-/* It would write to stderr. */
+/* It would write to stderr. Its warnings are about descriptors that libmosquitto closes before we
+ * can take them out of the loop. */
 static void
 on_libevent_log(int severity, const char *text)
 {
-	if (severity >= EVENT_LOG_WARN)
-		log_warning("libevent: %s", text);
+	if (severity >= EVENT_LOG_ERR)
+		log_error("libevent: %s", text);
 	else
 		log_debug("libevent: %s", text);
 }

@@ -26,6 +26,7 @@
 #include "util.h"
 
 #define EXPIRY_CHECK_MS 60000
+#define CONFLICT_TELL_MS 60000
 
 static bool
 on_tun_packet(void *arg, uint8_t *buf, size_t len)
@@ -76,19 +77,26 @@ on_deliver(void *arg, const uint8_t *packet, size_t len)
 	return tun_write(n->tun, packet, len);
 }
 
+/*
+ * One that is not ours comes from a node with our address. It has to know as well: our answer is a
+ * probe of our own, as rare as the message, so that the two do not answer each other for ever.
+ */
 static void
 on_probe_seen(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
 {
-	static struct log_limit limit;
 	struct node *n = arg;
+	uint64_t now = util_now_ms();
 	char text[ADDR_TEXT_MAX];
 
 	if (uplink_probe_returned(n->uplink, token))
 		return;
 	stats_count(&n->stats, STAT_ADDRESS_CONFLICTS);
-	if (log_allow(&limit, util_now_ms()))
-		log_warning("another node uses our address %s",
-		    addr_format(&n->fixed->addrs[0].addr, text));
+	if (n->conflict_told_ms != 0 && now < n->conflict_told_ms + CONFLICT_TELL_MS)
+		return;
+	n->conflict_told_ms = now;
+	log_warning(
+	    "another node uses our address %s", addr_format(&n->fixed->addrs[0].addr, text));
+	uplink_probe(n->uplink);
 }
 
 static void

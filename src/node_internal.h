@@ -68,6 +68,7 @@ struct node {
 	struct node_hooks hooks;
 	struct wheel_timer expiry_timer, watchdog_timer, stop_timer;
 	uint64_t expiry_checked_ms;
+	uint64_t conflict_told_ms; /* 0 for never */
 	bool interface_up, stopping;
 };
 

@@ -82,6 +82,8 @@ bool uplink_blocked(const struct uplink *u);
 /* Returns 0, or -1 with errno: ENOTCONN, EMSGSIZE. */
 int uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t len);
 
+/* Sends the present probe once more, if there is a connection. */
+void uplink_probe(struct uplink *u);
 /* A probe has come back. Returns false if the token is not ours: someone else uses our address. */
 bool uplink_probe_returned(struct uplink *u, const uint8_t token[UPLINK_TOKEN_LEN]);
 /* The machine's network changed for the better: try now, or see whether the connection still works.

@@ -42,6 +42,13 @@ send_probe(struct uplink *u)
 	u->cb.probe(u->cb.arg, u->token);
 }
 
+void
+uplink_probe(struct uplink *u)
+{
+	if (u->state == UPLINK_UP && !link_blocked(u->link))
+		send_probe(u);
+}
+
 static void
 on_no_probe(void *arg, uint64_t now_ms)
 {
