@@ -133,10 +133,12 @@ fork_program(const struct program *program, int output_fd)
 	return pid;
 }
 
+/* It is itself a member, unless it has left its group: then it must still end. */
 static void
 kill_group(const struct child *c)
 {
 	kill(-c->pid, SIGKILL);
+	kill(c->pid, SIGKILL);
 }
 
 static void

@@ -320,18 +320,18 @@ static int
 make_directory(const char *path, char **error)
 {
 	const char *slash = strrchr(path, '/');
+	mode_t old_mask;
 	char *dir;
-	int rc = 0;
+	int rc;
 
 	if (slash == NULL || slash == path)
 		return 0;
 	dir = strndup(path, (size_t)(slash - path));
 	if (dir == NULL)
 		return -1;
-	if (mkdir(dir, 0755) == 0)
-		rc = chmod(dir, 0755);
-	else if (errno != EEXIST)
-		rc = -1;
+	old_mask = umask(0022);
+	rc = mkdir(dir, 0755) == 0 || errno == EEXIST ? 0 : -1;
+	umask(old_mask);
 	if (rc == -1)
 		*error = util_format(
 		    "cannot make the control socket's directory %s: %s", dir, strerror(errno));
@@ -373,19 +373,22 @@ remove_stale(const struct sockaddr_un *address, char **error)
 	return -1;
 }
 
-/* Nobody but us can connect before group and mode are as they shall be. */
+/*
+ * It is born with its mode, and nobody can connect before it listens. Nothing here follows a
+ * symbolic link that somebody who may write to the directory could put in its place.
+ */
 static int
 bind_private(int fd, const struct sockaddr_un *address, gid_t group)
 {
-	mode_t old_mask = umask(0177);
+	mode_t old_mask = umask(0117);
 	int rc, cause;
 
 	rc = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	umask(old_mask);
 	if (rc == -1)
 		return -1;
-	if (chown(address->sun_path, (uid_t)-1, group) == 0 &&
-	    chmod(address->sun_path, 0660) == 0 && listen(fd, CONTROL_CLIENTS_MAX) == 0)
+	if (lchown(address->sun_path, (uid_t)-1, group) == 0 &&
+	    listen(fd, CONTROL_CLIENTS_MAX) == 0)
 		return 0;
 	cause = errno;
 	unlink(address->sun_path);

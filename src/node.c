@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "aead.h"
 #include "child.h"
@@ -256,7 +255,7 @@ make_uplink(struct node *n, char **error)
 }
 
 static int
-make_control(struct node *n, uid_t uid, char **error)
+make_control(struct node *n, char **error)
 {
 	const struct settings *s = n->fixed;
 	gid_t group = (gid_t)-1;
@@ -276,10 +275,6 @@ make_control(struct node *n, uid_t uid, char **error)
 	free(path);
 	if (n->control == NULL)
 		return -1;
-	/* One that gives up root must still be able to remove the socket when it ends. */
-	if (uid != (uid_t)-1 && s->control_socket == NULL &&
-	    chown(RUNDIR "/mqtt-vpnd", uid, (gid_t)-1) == -1)
-		log_warning("%s: %s", RUNDIR "/mqtt-vpnd", strerror(errno));
 	return 0;
 }
 
@@ -294,8 +289,7 @@ make_parts(struct node *n, char **error)
 		service_pid_open(n->fixed->pid_file, uid, error) == -1) ||
 	    make_loop(n, error) == -1 || make_interface(n, error) == -1 ||
 	    make_dataplane(n) == -1 || make_uplink(n, error) == -1 ||
-	    make_control(n, uid, error) == -1 || node_apply_peers(n) == -1 ||
-	    node_apply_topics(n) == -1)
+	    make_control(n, error) == -1 || node_apply_peers(n) == -1 || node_apply_topics(n) == -1)
 		return -1;
 	node_routes_apply(n);
 	if (priv_drop(uid, gid, error) == -1)

@@ -20,6 +20,7 @@
  */
 struct peer_table {
 	struct peer *first;
+	struct peer **first_heard;  /* where the pointer to it is: behind the configured ones */
 	struct route_table *routes; /* of all peers but the stale ones */
 	size_t heard_count;
 	struct prefix *local;
@@ -33,6 +34,7 @@ peer_table_new(void)
 
 	if (t == NULL)
 		return NULL;
+	t->first_heard = &t->first;
 	t->routes = route_table_new();
 	if (t->routes == NULL) {
 		free(t);
@@ -122,6 +124,20 @@ enter_routes(struct peer_table *t, struct peer *p)
 		(void)route_add(t->routes, &p->routes[i], p);
 }
 
+static void
+leave_routes(struct peer_table *t, const struct peer *p)
+{
+	struct prefix host;
+	size_t i;
+
+	for (i = 0; i < p->addr_count; i++) {
+		host = host_prefix(&p->addrs[i]);
+		route_remove(t->routes, &host, p);
+	}
+	for (i = 0; i < p->route_count; i++)
+		route_remove(t->routes, &p->routes[i], p);
+}
+
 /* Takes *at out of the list and forgets it. */
 static void
 drop(struct peer_table *t, struct peer **at)
@@ -129,9 +145,11 @@ drop(struct peer_table *t, struct peer **at)
 	struct peer *p = *at;
 
 	*at = p->next;
+	if (t->first_heard == &p->next)
+		t->first_heard = at;
 	if (!p->configured)
 		t->heard_count--;
-	route_remove_peer(t->routes, p);
+	leave_routes(t, p);
 	peer_free(p);
 }
 
@@ -244,11 +262,11 @@ add_counters(struct peer *p, const struct peer *other)
 static void
 merge_heard(struct peer_table *t, struct peer *p)
 {
-	struct peer **at = &t->first, *other;
+	struct peer **at = t->first_heard, *other;
 
 	while (*at != NULL) {
 		other = *at;
-		if (!other->configured && holds(p, other->addrs, local_len(t, other->addrs))) {
+		if (holds(p, other->addrs, local_len(t, other->addrs))) {
 			add_counters(p, other);
 			drop(t, at);
 		} else {
@@ -261,12 +279,9 @@ merge_heard(struct peer_table *t, struct peer *p)
 static void
 link_configured(struct peer_table *t, struct peer *p)
 {
-	struct peer **at = &t->first;
-
-	while (*at != NULL && (*at)->configured)
-		at = &(*at)->next;
-	p->next = *at;
-	*at = p;
+	p->next = *t->first_heard;
+	*t->first_heard = p;
+	t->first_heard = &p->next;
 }
 
 int
@@ -303,7 +318,7 @@ peer_table_mark(struct peer_table *t)
 
 	for (p = t->first; p != NULL && p->configured; p = p->next) {
 		p->stale = true;
-		route_remove_peer(t->routes, p);
+		leave_routes(t, p);
 	}
 }
 
@@ -323,9 +338,7 @@ peer_table_sweep(struct peer_table *t)
 struct peer *
 peer_for_destination(const struct peer_table *t, const struct addr *dst)
 {
-	struct peer *p = route_find(t->routes, dst);
-
-	return p != NULL && holds(p, dst, local_len(t, dst)) ? p : NULL;
+	return route_find(t->routes, dst, local_len(t, dst));
 }
 
 const struct addr *
@@ -349,9 +362,7 @@ make_room(struct peer_table *t, uint64_t now_ms)
 {
 	struct peer **at, **oldest = NULL;
 
-	for (at = &t->first; *at != NULL; at = &(*at)->next) {
-		if ((*at)->configured)
-			continue;
+	for (at = t->first_heard; *at != NULL; at = &(*at)->next) {
 		if (oldest == NULL || (*at)->heard_ms < (*oldest)->heard_ms)
 			oldest = at;
 	}
@@ -364,7 +375,7 @@ make_room(struct peer_table *t, uint64_t now_ms)
 static struct peer *
 learn(struct peer_table *t, const struct addr *src, uint64_t now_ms)
 {
-	struct peer **at = &t->first, *p;
+	struct peer **at = t->first_heard, *p;
 
 	if (addr_is_unspecified(src) || addr_is_multicast(src))
 		return NULL;
@@ -403,8 +414,8 @@ peer_table_next_expiry(const struct peer_table *t)
 	uint64_t next = UINT64_MAX;
 	const struct peer *p;
 
-	for (p = t->first; p != NULL; p = p->next) {
-		if (!p->configured && p->heard_ms + PEER_HEARD_EXPIRY_MS < next)
+	for (p = *t->first_heard; p != NULL; p = p->next) {
+		if (p->heard_ms + PEER_HEARD_EXPIRY_MS < next)
 			next = p->heard_ms + PEER_HEARD_EXPIRY_MS;
 	}
 	return next;
@@ -413,10 +424,10 @@ peer_table_next_expiry(const struct peer_table *t)
 void
 peer_table_expire(struct peer_table *t, uint64_t now_ms)
 {
-	struct peer **at = &t->first;
+	struct peer **at = t->first_heard;
 
 	while (*at != NULL) {
-		if (!(*at)->configured && (*at)->heard_ms + PEER_HEARD_EXPIRY_MS <= now_ms)
+		if ((*at)->heard_ms + PEER_HEARD_EXPIRY_MS <= now_ms)
 			drop(t, at);
 		else
 			at = &(*at)->next;

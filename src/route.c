@@ -66,6 +66,12 @@ table_of(const struct route_table *t, const struct addr *a)
 	return a->family == ADDR_IPV4 ? &t->ipv4 : &t->ipv6;
 }
 
+static struct table *
+table_to_change(struct route_table *t, const struct addr *a)
+{
+	return a->family == ADDR_IPV4 ? &t->ipv4 : &t->ipv6;
+}
+
 static size_t
 hash(uint32_t seed, const struct prefix *network)
 {
@@ -146,7 +152,7 @@ count_length(struct table *table, uint8_t len, int change)
 int
 route_add(struct route_table *t, const struct prefix *p, struct peer *peer)
 {
-	struct table *table = p->addr.family == ADDR_IPV4 ? &t->ipv4 : &t->ipv6;
+	struct table *table = table_to_change(t, &p->addr);
 	struct prefix network = prefix_network(p);
 	struct peer *present = lookup(table, t->seed, p);
 	size_t i;
@@ -191,34 +197,25 @@ remove_slot(struct table *table, uint32_t seed, size_t hole)
 	table->slots[hole].peer = NULL;
 }
 
-static void
-remove_peer(struct table *table, uint32_t seed, const struct peer *peer)
-{
-	size_t i;
-
-	for (i = 0; i < table->size; i++) {
-		/* Closing the gap may bring another of this peer's routes here. */
-		while (table->slots[i].peer == peer)
-			remove_slot(table, seed, i);
-	}
-}
-
 void
-route_remove_peer(struct route_table *t, const struct peer *peer)
+route_remove(struct route_table *t, const struct prefix *p, const struct peer *peer)
 {
-	remove_peer(&t->ipv4, t->seed, peer);
-	remove_peer(&t->ipv6, t->seed, peer);
+	struct table *table = table_to_change(t, &p->addr);
+	struct prefix network = prefix_network(p);
+
+	if (lookup(table, t->seed, p) == peer)
+		remove_slot(table, t->seed, probe(table, t->seed, &network));
 }
 
 struct peer *
-route_find(const struct route_table *t, const struct addr *a)
+route_find(const struct route_table *t, const struct addr *a, uint8_t min_len)
 {
 	const struct table *table = table_of(t, a);
 	struct prefix p = {.addr = *a};
 	struct peer *peer;
 	size_t i;
 
-	for (i = 0; i < table->length_count; i++) {
+	for (i = 0; i < table->length_count && table->lengths[i] >= min_len; i++) {
 		p.len = table->lengths[i];
 		peer = lookup(table, t->seed, &p);
 		if (peer != NULL)

@@ -27,10 +27,10 @@ int route_add(struct route_table *t, const struct prefix *p, struct peer *peer);
 /* Makes room, so that the next count calls of route_add() cannot fail with ENOMEM. Returns 0 or -1.
  */
 int route_reserve(struct route_table *t, size_t count);
-/* Takes every route to peer away. */
-void route_remove_peer(struct route_table *t, const struct peer *peer);
-/* The peer of the longest prefix that holds a, or NULL. */
-struct peer *route_find(const struct route_table *t, const struct addr *a);
+/* Takes this route away if it leads to peer. */
+void route_remove(struct route_table *t, const struct prefix *p, const struct peer *peer);
+/* The peer of the longest prefix that holds a and has at least min_len bits, or NULL. */
+struct peer *route_find(const struct route_table *t, const struct addr *a, uint8_t min_len);
 /* The peer of exactly this prefix, or NULL. */
 struct peer *route_get(const struct route_table *t, const struct prefix *p);
 size_t route_count(const struct route_table *t);

@@ -56,8 +56,9 @@ service_prepare(void)
 	sigset_t none;
 	int fd;
 
+	/* Without O_CLOEXEC: what was filled in is there for hooks, too. */
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDWR);
 	while (fd != -1 && fd <= STDERR_FILENO);
 	if (fd == -1)
 		return -1;
@@ -194,12 +195,13 @@ holds_pid_or_nothing(int fd)
 {
 	char text[PID_TEXT_MAX];
 	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	size_t digits;
 
-	if (len == -1)
-		return false;
+	if (len <= 0)
+		return len == 0;
 	text[len] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return len < PID_TEXT_MAX - 1 && text[strspn(text, "0123456789")] == '\0';
+	digits = strspn(text, "0123456789");
+	return digits > 0 && (text[digits] == '\n' || text[digits] == '\0');
 }
 
 /* Returns a locked descriptor, or -1 with a message. */
@@ -220,6 +222,11 @@ open_locked(const char *path, char **error)
 			*error = util_format("%s: not a regular file", path);
 			break;
 		}
+		/* A link that somebody made in a directory open to all. */
+		if (st.st_nlink > 1) {
+			*error = util_format("%s: not a pid file: it has another name", path);
+			break;
+		}
 		if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
 			*error = errno == EWOULDBLOCK
 				     ? held_error(fd, path)
@@ -232,7 +239,7 @@ open_locked(const char *path, char **error)
 		}
 		if (holds_pid_or_nothing(fd))
 			return fd;
-		*error = util_format("%s: no pid file, it holds something else", path);
+		*error = util_format("%s: not a pid file: it holds something else", path);
 		break;
 	}
 	close(fd);

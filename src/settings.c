@@ -34,7 +34,8 @@ read_settings_file(struct settings_draft *d, const char *path)
 					"configuration file of plain text");
 	if (text == NULL)
 		return settings_fail(d, "%s: expected %s", strerror(errno),
-		    errno == EACCES ? "one that this user may read (try it as root)"
+		    errno == EACCES ? "one that this process may read: run it as root, or give the "
+				      "file to its group"
 				    : "a configuration file");
 	rc = settings_parse(d, text);
 	free(text);

@@ -188,32 +188,6 @@ check_claim_against_own(struct settings_draft *d, size_t number, size_t i)
 	    why, s->peers[number].name);
 }
 
-/* Against all claims before it, its own peer's too. */
-static int
-check_claim_against_peers(struct settings_draft *d, size_t number, size_t i)
-{
-	const struct settings *s = d->s;
-	struct prefix c = claim(&s->peers[number], i);
-	char text[PREFIX_TEXT_MAX];
-	size_t n, j;
-
-	for (n = 0; n <= number; n++) {
-		const struct settings_peer *p = &s->peers[n];
-
-		for (j = 0; j < (n == number ? i : claim_count(p)); j++) {
-			struct prefix other = claim(p, j);
-
-			if (!prefix_equal(&c, &other))
-				continue;
-			look_at_claim(d, number, i);
-			return settings_fail(d,
-			    "%s is given to peer '%s' in line %u already: expected it once",
-			    format_claim(&c, text), p->name, p->line);
-		}
-	}
-	return 0;
-}
-
 static int
 check_peer(struct settings_draft *d, size_t number)
 {
@@ -228,11 +202,91 @@ check_peer(struct settings_draft *d, size_t number)
 		    d, "'%s' has no address: expected address = \"ADDR\"", p->name);
 	}
 	for (i = 0; i < claim_count(p); i++) {
-		if (check_claim_against_own(d, number, i) == -1 ||
-		    check_claim_against_peers(d, number, i) == -1)
+		if (check_claim_against_own(d, number, i) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+struct placed_claim {
+	struct prefix network; /* host bits zero */
+	size_t number;	       /* which peer */
+	size_t i;	       /* which claim of it */
+};
+
+static int
+compare_places(const struct placed_claim *a, const struct placed_claim *b)
+{
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return a->i < b->i ? -1 : a->i > b->i;
+}
+
+/* Equal ones stand together, in the order of their places. */
+static int
+compare_claims(const void *left, const void *right)
+{
+	const struct placed_claim *a = left, *b = right;
+	int order = (int)a->network.addr.family - (int)b->network.addr.family;
+
+	if (order == 0)
+		order = (int)a->network.len - (int)b->network.len;
+	if (order == 0)
+		order = memcmp(
+		    a->network.addr.bytes, b->network.addr.bytes, sizeof(a->network.addr.bytes));
+	return order != 0 ? order : compare_places(a, b);
+}
+
+/* In their order in the file. Returns NULL when memory is short. */
+static struct placed_claim *
+list_claims(const struct settings *s, size_t *count)
+{
+	struct placed_claim *list;
+	size_t number, i, n = 0;
+
+	for (number = 0; number < s->peer_count; number++)
+		n += claim_count(&s->peers[number]);
+	list = calloc(n + 1, sizeof(*list));
+	*count = n;
+	n = 0;
+	for (number = 0; list != NULL && number < s->peer_count; number++) {
+		for (i = 0; i < claim_count(&s->peers[number]); i++) {
+			struct prefix c = claim(&s->peers[number], i);
+
+			list[n++] = (struct placed_claim){prefix_network(&c), number, i};
+		}
+	}
+	return list;
+}
+
+static int
+check_claims_differ(struct settings_draft *d)
+{
+	const struct settings_peer *peers = d->s->peers;
+	const struct placed_claim *second = NULL, *first = NULL;
+	struct placed_claim *list;
+	char text[PREFIX_TEXT_MAX];
+	size_t count, i;
+
+	list = list_claims(d->s, &count);
+	if (list == NULL)
+		return settings_no_memory(d);
+	qsort(list, count, sizeof(*list), compare_claims);
+	for (i = 1; i < count; i++) {
+		if (!prefix_equal(&list[i - 1].network, &list[i].network) ||
+		    (second != NULL && compare_places(second, &list[i]) < 0))
+			continue;
+		first = &list[i - 1];
+		second = &list[i];
+	}
+	if (second != NULL) {
+		look_at_claim(d, second->number, second->i);
+		settings_fail(d, "%s is given to peer '%s' in line %u already: expected it once",
+		    format_claim(&first->network, text), peers[first->number].name,
+		    peers[first->number].line);
+	}
+	free(list);
+	return second == NULL ? 0 : -1;
 }
 
 static bool
@@ -290,6 +344,8 @@ settings_check(struct settings_draft *d)
 		if (check_peer(d, i) == -1)
 			return -1;
 	}
+	if (check_claims_differ(d) == -1)
+		return -1;
 	for (i = 0; i < s->forward_count; i++) {
 		if (check_forward(d, i) == -1)
 			return -1;
@@ -350,18 +406,22 @@ static int
 read_passphrase(struct settings_draft *d)
 {
 	const char *path = d->passphrase_file;
-	char *text;
+	char *text, *rest, *why = NULL;
 
 	if (path == NULL)
 		return 0;
 	settings_look_at(d, SETTINGS_ROOT, "passphrase-file", 0, 0);
-	if (check_secret(d, path) == -1)
+	text = util_read_secret(path, PASSPHRASE_FILE_MAX, &why);
+	if (text == NULL) {
+		if (why == NULL)
+			settings_no_memory(d);
+		else
+			settings_fail(d, "%s", why);
+		free(why);
 		return -1;
-	text = util_read_file(path, PASSPHRASE_FILE_MAX);
-	if (text == NULL)
-		return settings_fail(
-		    d, "%s: %s: expected the passphrase in its first line", path, strerror(errno));
-	text[strcspn(text, "\r\n")] = '\0';
+	}
+	rest = text + strcspn(text, "\r\n");
+	explicit_bzero(rest, strlen(rest)); /* the first line alone is kept, and wiped later */
 	d->s->password = text;
 	if (text[0] == '\0')
 		return settings_fail(

@@ -100,6 +100,17 @@ settings_look_at(struct settings_draft *d, enum settings_section section, const 
 	d->option = p == NULL ? NULL : p->option;
 }
 
+/*
+ * Whether a search from the end for a key of that peer is over: peers come one after the other, and
+ * from the file alone. There may be thousands.
+ */
+static bool
+is_past(const struct settings_place *p, const struct settings_key *k, size_t number)
+{
+	return k->section == SETTINGS_PEER && p->key->section == SETTINGS_PEER &&
+	       p->number < number;
+}
+
 const struct settings_place *
 settings_place_find(
     const struct settings_draft *d, const struct settings_key *k, size_t number, size_t index)
@@ -109,12 +120,29 @@ settings_place_find(
 
 	if (k->section < SETTINGS_BROKER)
 		number = 0;
-	for (i = 0; i < d->place_count; i++) {
+	for (i = d->place_count; i-- > 0;) {
 		p = &d->places[i];
+		if (is_past(p, k, number))
+			return NULL;
 		if (p->key == k && p->number == number && p->index == index)
 			return p;
 	}
 	return NULL;
+}
+
+size_t
+settings_place_count(const struct settings_draft *d, const struct settings_key *k, size_t number)
+{
+	const struct settings_place *p;
+	size_t i, count = 0;
+
+	for (i = d->place_count; i-- > 0;) {
+		p = &d->places[i];
+		if (is_past(p, k, number))
+			break;
+		count += p->key == k && p->number == number;
+	}
+	return count;
 }
 
 void

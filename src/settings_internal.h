@@ -86,6 +86,9 @@ const struct settings_key *settings_key_find(enum settings_section section, cons
  * settings_set(). */
 const struct settings_place *settings_place_find(
     const struct settings_draft *d, const struct settings_key *k, size_t number, size_t index);
+/* How many values the key has there. */
+size_t
+settings_place_count(const struct settings_draft *d, const struct settings_key *k, size_t number);
 void settings_place_drop(
     struct settings_draft *d, const struct settings_key *k, size_t number, size_t index);
 

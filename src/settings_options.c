@@ -157,9 +157,14 @@ apply_address6(struct settings_draft *d, const struct options *o)
 		return 0;
 	if (o->prefix_len6 != NULL && strchr(o->address6, '/') != NULL)
 		return settings_fail(d, "-6 gives the length already: expected one of the two");
-	if (o->prefix_len6 != NULL && util_parse_uint(o->prefix_len6, 1, 128, &len) == -1)
+	if (o->prefix_len6 != NULL && util_parse_uint(o->prefix_len6, 1, 128, &len) == -1) {
+		/* Not quoted: it may be the password of somebody who forgot -u. */
+		if (o->old_name)
+			return settings_fail(d, "not a prefix length, which -p gives too where "
+						"there is no -u: expected a number from 1 to 128");
 		return settings_fail(d,
 		    "'%s' is not a prefix length: expected a number from 1 to 128", o->prefix_len6);
+	}
 	d->option = "-6";
 	if (check_family(d, o->address6, ADDR_IPV6) == -1)
 		return -1;

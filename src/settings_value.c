@@ -416,16 +416,6 @@ settings_key_find(enum settings_section section, const char *name)
 	return NULL;
 }
 
-static size_t
-next_index(const struct settings_draft *d, const struct settings_key *k, size_t number)
-{
-	size_t i, count = 0;
-
-	for (i = 0; i < d->place_count; i++)
-		count += d->places[i].key == k && d->places[i].number == number;
-	return k->list ? count : 0;
-}
-
 int
 settings_set(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
@@ -445,7 +435,7 @@ settings_set(struct settings_draft *d, const struct settings_key *k, const char 
 	d->places = list;
 	list[d->place_count] = (struct settings_place){.key = k,
 	    .number = number,
-	    .index = next_index(d, k, number),
+	    .index = settings_place_count(d, k, number),
 	    .line = d->line,
 	    .option = d->option};
 	d->place_count++;

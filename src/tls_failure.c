@@ -18,23 +18,25 @@
 /* No certificate in use is older than this project: a clock before it was never set. */
 #define CLOCK_SANE_FROM 1735689600 /* 2025-01-01 */
 
+/* tm is NULL if it is not known. */
 static void
-time_text(time_t t, char *buf, size_t size)
+time_text(const struct tm *tm, char *buf, size_t size)
 {
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL || strftime(buf, size, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+	if (tm == NULL || strftime(buf, size, "%Y-%m-%d %H:%M UTC", tm) == 0)
 		snprintf(buf, size, "an unknown date");
 }
 
+/* Not by timegm(3): certificates are valid beyond 2038, where a time_t of 32 bits ends. */
 int64_t
 tls_asn1_time(const ASN1_TIME *t)
 {
-	struct tm tm;
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, seconds = 0;
 
-	if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1)
-		return 0;
-	return timegm(&tm);
+	if (t == NULL || epoch == NULL || ASN1_TIME_diff(&days, &seconds, epoch, t) != 1)
+		days = seconds = 0;
+	ASN1_TIME_free(epoch);
+	return (int64_t)days * 86400 + seconds;
 }
 
 void
@@ -82,6 +84,11 @@ certificate_names(X509 *cert, char *buf, size_t size)
 		}
 	}
 	GENERAL_NAMES_free(names);
+	/* The broker chose these bytes; they also go into JSON. */
+	for (char *c = buf; *c != '\0'; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
 	if (buf[0] == '\0')
 		tls_name_text(X509_get_subject_name(cert), buf, size);
 }
@@ -93,9 +100,10 @@ describe_date(
 {
 	char when[32], now_text[32];
 	time_t now = time(NULL);
+	struct tm tm;
 
-	time_text((time_t)tls_asn1_time(date), when, sizeof(when));
-	time_text(now, now_text, sizeof(now_text));
+	time_text(date != NULL && ASN1_TIME_to_tm(date, &tm) == 1 ? &tm : NULL, when, sizeof(when));
+	time_text(gmtime_r(&now, &tm), now_text, sizeof(now_text));
 	snprintf(t->failure, sizeof(t->failure), "%s %s %s; this machine's clock says %s%s", what,
 	    expired ? "expired on" : "is valid only from", when, now_text,
 	    now < CLOCK_SANE_FROM

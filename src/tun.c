@@ -89,7 +89,7 @@ attach(struct tun *t, const char *name)
 	if (ioctl(t->fd, TUNSETIFF, &ifr) == -1)
 		return -1;
 	/* A persistent one may still have what its last user set: packets to be cut and summed. */
-	if (ioctl(t->fd, TUNSETOFFLOAD, 0) == -1)
+	if (ioctl(t->fd, TUNSETOFFLOAD, 0UL) == -1)
 		return -1;
 	if (ioctl(t->fd, TUNGETIFF, &ifr) == -1)
 		return -1;

@@ -152,14 +152,11 @@ read_password_file(struct uplink *u, const char *path)
 {
 	char *error = NULL;
 
-	if (util_check_secret_file(path, &error) == 0) {
-		u->password = util_read_file(path, PASSWORD_MAX);
-		if (u->password != NULL)
-			return 0;
-		error = util_format("%s: %s", path, strerror(errno));
-	}
+	u->password = util_read_secret(path, PASSWORD_MAX, &error);
+	if (u->password != NULL)
+		return 0;
 	snprintf(u->last_error, sizeof(u->last_error), "password-file: %s",
-	    error != NULL ? error : path);
+	    error != NULL ? error : strerror(ENOMEM));
 	free(error);
 	return -1;
 }

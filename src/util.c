@@ -156,17 +156,14 @@ open_file(const char *path)
 	return -1;
 }
 
-char *
-util_read_file(const char *path, size_t max)
+/* util_read_file() of an open descriptor, which it closes. */
+static char *
+read_all(int fd, size_t max)
 {
-	char *buf = NULL;
+	char *buf = malloc(max + 1);
 	ssize_t len = -1;
-	int fd, err;
+	int err;
 
-	fd = open_file(path);
-	if (fd == -1)
-		return NULL;
-	buf = malloc(max + 1);
 	if (buf != NULL)
 		len = read_up_to(fd, buf, max + 1);
 	if (len == -1 || terminate(buf, (size_t)len, max) == -1) {
@@ -183,18 +180,20 @@ util_read_file(const char *path, size_t max)
 	return buf;
 }
 
-int
-util_check_secret_file(const char *path, char **error)
+char *
+util_read_file(const char *path, size_t max)
 {
-	struct stat st;
-	unsigned int mode;
+	int fd = open_file(path);
 
-	if (stat(path, &st) == -1) {
-		*error = util_format("%s: %s", path, strerror(errno));
-		return -1;
-	}
-	mode = st.st_mode & 07777;
-	if (!S_ISREG(st.st_mode)) {
+	return fd == -1 ? NULL : read_all(fd, max);
+}
+
+static int
+check_secret(const char *path, const struct stat *st, char **error)
+{
+	unsigned int mode = st->st_mode & 07777;
+
+	if (!S_ISREG(st->st_mode)) {
 		*error = util_format("%s: not a regular file", path);
 		return -1;
 	}
@@ -205,6 +204,41 @@ util_check_secret_file(const char *path, char **error)
 		return -1;
 	}
 	return 0;
+}
+
+int
+util_check_secret_file(const char *path, char **error)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return check_secret(path, &st, error);
+	*error = util_format("%s: %s", path, strerror(errno));
+	return -1;
+}
+
+char *
+util_read_secret(const char *path, size_t max, char **error)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	char *text;
+
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		*error = util_format("%s: %s", path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return NULL;
+	}
+	if (check_secret(path, &st, error) == -1) {
+		close(fd);
+		return NULL;
+	}
+	text = read_all(fd, max);
+	if (text == NULL)
+		*error = util_format(
+		    "%s: %s", path, errno == EINVAL ? "it holds NUL bytes" : strerror(errno));
+	return text;
 }
 
 char *

@@ -39,6 +39,12 @@ char *util_read_file(const char *path, size_t max);
  */
 int util_check_secret_file(const char *path, char **error);
 
+/*
+ * Both at once, of the same file whatever is put in its place meanwhile: its content as of
+ * util_read_file(), if it may be used. Returns NULL with a new string in *error.
+ */
+char *util_read_secret(const char *path, size_t max, char **error);
+
 /* asprintf() that returns the string, or NULL when memory is short. The caller frees. */
 char *util_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

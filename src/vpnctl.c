@@ -337,6 +337,8 @@ choose_socket(const struct invocation *inv)
 		path = util_format(SOCKET_DIR "/%s.sock", inv->instance);
 	else
 		path = vpnctl_client_find(SOCKET_DIR, &error);
+	if (error != NULL)
+		vpnctl_text_sanitize(error);
 	if (path == NULL)
 		complain("%s", error != NULL ? error : "out of memory");
 	free(error);

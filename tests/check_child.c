@@ -215,6 +215,26 @@ START_TEST(child_takes_its_whole_group_along)
 }
 END_TEST
 
+static int
+leave_group(void *arg, int fd)
+{
+	for (;;) {
+		setpgid(0, getpgid(getppid())); /* again, as the parent may move it back */
+		usleep(1000);
+	}
+	return 0;
+}
+
+START_TEST(child_that_left_its_group_is_killed_too)
+{
+	struct outcome o = {0};
+
+	ck_assert_ptr_nonnull(child_call(pool, leave_group, NULL, 100, on_done, &o));
+	event_base_dispatch(base);
+	ck_assert_int_eq(o.status, -1);
+}
+END_TEST
+
 START_TEST(child_is_not_held_by_what_it_left_behind)
 {
 	struct outcome o;
@@ -327,6 +347,7 @@ main(void)
 	tcase_add_test(tc, child_output_is_cut_but_never_blocks);
 	tcase_add_test(tc, child_is_killed_when_its_time_is_over);
 	tcase_add_test(tc, child_takes_its_whole_group_along);
+	tcase_add_test(tc, child_that_left_its_group_is_killed_too);
 	tcase_add_test(tc, child_is_not_held_by_what_it_left_behind);
 	tcase_add_test(tc, child_calls_a_function);
 	tcase_add_test(tc, child_may_have_many_siblings);

@@ -60,7 +60,15 @@ find(const struct route_table *t, const char *text)
 	struct addr a;
 
 	ck_assert_int_eq(addr_parse(text, &a), 0);
-	return route_find(t, &a);
+	return route_find(t, &a, 0);
+}
+
+static void
+take_away(struct route_table *t, const char *text, const struct peer *peer)
+{
+	struct prefix p = prefix(text);
+
+	route_remove(t, &p, peer);
 }
 
 START_TEST(route_finds_nothing_in_an_empty_table)
@@ -72,7 +80,7 @@ START_TEST(route_finds_nothing_in_an_empty_table)
 	ck_assert_ptr_null(find(t, "fd00::1"));
 	ck_assert_ptr_null(route_get(t, &all));
 	ck_assert_uint_eq(route_count(t), 0);
-	route_remove_peer(t, &peer_a);
+	route_remove(t, &all, &peer_a);
 	route_table_free(t);
 	route_table_free(NULL);
 }
@@ -157,10 +165,41 @@ START_TEST(route_removal_uncovers_the_shorter_prefix)
 	ck_assert_int_eq(add(t, "10.0.0.0/8", &peer_a), 0);
 	ck_assert_int_eq(add(t, "10.1.0.0/16", &peer_b), 0);
 	ck_assert_int_eq(add(t, "fd00::/8", &peer_b), 0);
-	route_remove_peer(t, &peer_b);
+	take_away(t, "10.1.0.0/16", &peer_b);
+	take_away(t, "fd00::/8", &peer_b);
 	ck_assert_ptr_eq(find(t, "10.1.0.1"), &peer_a);
 	ck_assert_ptr_null(find(t, "fd00::1"));
 	ck_assert_uint_eq(route_count(t), 1);
+	route_table_free(t);
+}
+END_TEST
+
+START_TEST(route_removal_takes_only_what_is_there)
+{
+	struct route_table *t = route_table_new();
+
+	ck_assert_int_eq(add(t, "10.1.0.0/16", &peer_a), 0);
+	take_away(t, "10.1.0.0/16", &peer_b);
+	take_away(t, "10.1.0.0/17", &peer_a);
+	take_away(t, "::/0", &peer_a);
+	ck_assert_uint_eq(route_count(t), 1);
+	ck_assert_ptr_eq(find(t, "10.1.0.1"), &peer_a);
+	route_table_free(t);
+}
+END_TEST
+
+START_TEST(route_find_passes_over_what_is_too_short)
+{
+	struct route_table *t = route_table_new();
+	struct addr a = prefix("10.1.0.1").addr;
+
+	ck_assert_int_eq(add(t, "0.0.0.0/0", &peer_b), 0);
+	ck_assert_int_eq(add(t, "10.1.0.0/16", &peer_a), 0);
+	ck_assert_ptr_eq(route_find(t, &a, 16), &peer_a);
+	ck_assert_ptr_null(route_find(t, &a, 17));
+	take_away(t, "10.1.0.0/16", &peer_a);
+	ck_assert_ptr_null(route_find(t, &a, 16));
+	ck_assert_ptr_eq(route_find(t, &a, 0), &peer_b);
 	route_table_free(t);
 }
 END_TEST
@@ -247,10 +286,11 @@ model_remove(struct model *m, const struct peer *peer)
 {
 	size_t i;
 
-	route_remove_peer(m->table, peer);
 	for (i = 0; i < m->count; i++) {
-		if (m->entries[i].peer == peer)
-			m->entries[i].peer = NULL;
+		if (m->entries[i].peer != peer)
+			continue;
+		route_remove(m->table, &m->entries[i].prefix, peer);
+		m->entries[i].peer = NULL;
 	}
 }
 
@@ -269,8 +309,8 @@ model_compare(struct model *m)
 	ck_assert_uint_eq(route_count(m->table), count);
 	for (i = 0; i < PROBES; i++) {
 		a = i % 2 == 0 ? random_addr(m) : m->entries[i * 7 % m->count].prefix.addr;
-		ck_assert_ptr_eq(route_find(m->table, &a), model_find(m, &a));
-		found += route_find(m->table, &a) != NULL;
+		ck_assert_ptr_eq(route_find(m->table, &a, 0), model_find(m, &a));
+		found += route_find(m->table, &a, 0) != NULL;
 	}
 	ck_assert(found > 0 || count == 0);
 }
@@ -313,6 +353,8 @@ main(void)
 	tcase_add_test(tcase, route_ignores_host_bits);
 	tcase_add_test(tcase, route_refuses_a_second_peer_for_a_prefix);
 	tcase_add_test(tcase, route_get_wants_exactly_this_prefix);
+	tcase_add_test(tcase, route_find_passes_over_what_is_too_short);
+	tcase_add_test(tcase, route_removal_takes_only_what_is_there);
 	tcase_add_test(tcase, route_removal_uncovers_the_shorter_prefix);
 	tcase_add_test(tcase, route_reserve_keeps_what_is_there);
 	tcase_add_test(tcase, route_agrees_with_a_linear_model);

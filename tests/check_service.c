@@ -288,6 +288,43 @@ START_TEST(service_pid_file_must_be_a_file)
 }
 END_TEST
 
+START_TEST(service_pid_file_is_no_link_to_another)
+{
+	FILE *file = fopen(path, "w");
+	char other[72];
+	struct stat st;
+
+	ck_assert_ptr_nonnull(file);
+	fputs("4711\n", file);
+	fclose(file);
+	snprintf(other, sizeof(other), "%s.other", path);
+	ck_assert_int_eq(link(path, other), 0);
+	expect_pid_error(path, "it has another name");
+	ck_assert_int_eq(stat(other, &st), 0);
+	ck_assert_int_eq(st.st_size, 5);
+	unlink(other);
+}
+END_TEST
+
+START_TEST(service_pid_file_with_other_content_is_left_alone)
+{
+	static const char *const contents[] = {"wire = mqtt_vpn\n", "\nwire\n", "12 wires\n"};
+	const char *content = contents[_i];
+	FILE *file = fopen(path, "w");
+	char text[32] = "";
+
+	ck_assert_ptr_nonnull(file);
+	fputs(content, file);
+	fclose(file);
+	expect_pid_error(path, "holds something else");
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fread(text, 1, sizeof(text) - 1, file), strlen(content));
+	fclose(file);
+	ck_assert_str_eq(text, content);
+}
+END_TEST
+
 START_TEST(service_pid_file_that_cannot_be_written_is_not_left_empty)
 {
 	struct rlimit none;
@@ -323,6 +360,8 @@ main(void)
 	tcase_add_test(tc, service_pid_file_of_a_dead_daemon_is_taken_over);
 	tcase_add_test(tc, service_pid_file_of_a_live_daemon_is_respected);
 	tcase_add_test(tc, service_pid_file_must_be_a_file);
+	tcase_add_test(tc, service_pid_file_is_no_link_to_another);
+	tcase_add_loop_test(tc, service_pid_file_with_other_content_is_left_alone, 0, 3);
 	tcase_add_test(tc, service_pid_file_that_cannot_be_written_is_not_left_empty);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

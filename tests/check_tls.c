@@ -558,6 +558,16 @@ START_TEST(tls_names_the_subject_of_a_certificate_without_names)
 }
 END_TEST
 
+START_TEST(tls_shows_plain_characters_of_a_name_only)
+{
+	struct identity id = issue("odd", "DNS:b\033[2J\303\244\377.example", &ca, -DAY, DAY);
+	struct settings_broker b = broker();
+
+	expect_refusal(&b, &id, WORDS("is for b?[2J???.example, not for '" HOST "'"));
+	identity_free(&id);
+}
+END_TEST
+
 START_TEST(tls_lists_as_many_names_as_fit)
 {
 	struct settings_broker b = broker();
@@ -1054,6 +1064,7 @@ add_trust_tests(TCase *tc)
 	tcase_add_test(tc, tls_tells_that_it_is_the_ca_that_expired);
 	tcase_add_test(tc, tls_refuses_another_host_name_and_lists_those_it_saw);
 	tcase_add_test(tc, tls_names_the_subject_of_a_certificate_without_names);
+	tcase_add_test(tc, tls_shows_plain_characters_of_a_name_only);
 	tcase_add_test(tc, tls_lists_as_many_names_as_fit);
 	tcase_add_test(tc, tls_name_replaces_the_host);
 	tcase_add_test(tc, tls_checks_an_address_against_the_certificates_addresses);

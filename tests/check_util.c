@@ -290,6 +290,44 @@ START_TEST(secret_file_must_exist_and_be_regular)
 }
 END_TEST
 
+static void
+expect_no_secret(const char *name, const char *expected)
+{
+	char *error = NULL;
+
+	ck_assert_ptr_null(util_read_secret(name, 16, &error));
+	ck_assert_ptr_nonnull(error);
+	ck_assert_msg(strstr(error, name) != NULL && strstr(error, expected) != NULL, "%s", error);
+	free(error);
+}
+
+START_TEST(secret_is_read_from_the_file_that_was_checked)
+{
+	int before = dup(0), after;
+	char *error = NULL, *text;
+
+	close(before);
+	expect_no_secret(path, strerror(ENOENT));
+	expect_no_secret(dir, "not a regular file");
+	write_file("secret\n", 7);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	expect_no_secret(path, "chmod 0640");
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	text = util_read_secret(path, 16, &error);
+	ck_assert_ptr_nonnull(text);
+	ck_assert_ptr_null(error);
+	ck_assert_str_eq(text, "secret");
+	util_free_secret(text);
+	write_file("seventeen bytes 7", 17);
+	expect_no_secret(path, strerror(EFBIG));
+	write_file("\0secret", 7);
+	expect_no_secret(path, "NUL bytes");
+	after = dup(0);
+	close(after);
+	ck_assert_int_eq(after, before);
+}
+END_TEST
+
 START_TEST(format_gives_a_string_of_any_length)
 {
 	char *text = util_format("%s %0*d", "zeros", 5000, 1);
@@ -330,6 +368,7 @@ main(void)
 	tcase_add_test(tc, secret_file_may_be_private_or_for_its_group_to_read);
 	tcase_add_test(tc, secret_file_is_refused_if_others_have_access);
 	tcase_add_test(tc, secret_file_must_exist_and_be_regular);
+	tcase_add_test(tc, secret_is_read_from_the_file_that_was_checked);
 	tcase_add_test(tc, format_gives_a_string_of_any_length);
 	tcase_add_test(tc, free_secret_accepts_null);
 	srunner_run_all(runner, CK_ENV);

@@ -61,6 +61,10 @@ refuses "no directory for the pid file" 'none/pid.*No such file' "$@" -c "$file"
 
 node_conf 1 "$good" '' 'user = "no-such-user-here"'
 refuses "no such user" 'no-such-user-here' "$@" -c "$file"
+refuses "the same with -t" 'no-such-user-here' "$@" -t -c "$file"
+node_conf 1 "broker \"mqtts://10.99.0.1\" { ca-file = \"$file\" }"
+refuses "a CA file that holds no certificate" 'ca-file: .*expected CA certificates' "$@" -c "$file"
+refuses "the same with -t" 'ca-file: .*expected CA certificates' "$@" -t -c "$file"
 node_conf 1 "$good" '' "passphrase-file = \"$tmp/secret\""
 refuses "no passphrase file" 'n1.conf:[0-9]+: .*secret' "$@" -c "$file"
 echo 'correct horse' >"$tmp/secret"

@@ -126,4 +126,15 @@ if getent passwd nobody >/dev/null; then
 	[ "$status" -eq 0 ] || fail "exit status $status"
 	has_interface n1 && fail "the interface is left behind"
 	[ ! -e "$tmp/run/n1.sock" ] || fail "the control socket is left behind"
+
+	step "again, with no more powers than the systemd unit leaves"
+	need setpriv
+	powers=$(sed -n 's/^CapabilityBoundingSet=//p' "$srcdir/contrib/systemd/mqtt-vpnd.service.in" |
+	    tr '[:upper:]' '[:lower:]' | sed -e 's/^/ /' -e 's/ cap_/,+/g')
+	# shellcheck disable=SC2086 # VALGRIND is a list of words
+	spawn n1 n1 setpriv --bounding-set "-all$powers" --inh-caps -all $VALGRIND "$vpnd" -f \
+	    -c "$tmp/n1.conf"
+	wait_up n1
+	stop n1
+	[ "$status" -eq 0 ] || fail "exit status $status"
 fi

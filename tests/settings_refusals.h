@@ -422,9 +422,9 @@ static const struct option_refusal {
     {"mqtt_vpn -i mq0 -a 10.0.1.1 -b host -t x",
 	"-t: 'x' is not an IP address: expected one such as 10.0.1.2 or fd00:6d71::2"},
     {"mqtt_vpn -i mq0 -a 10.0.1.1 -b host -6 fd00::1 -p secret",
-	"-x: 'secret' is not a prefix length: expected a number from 1 to 128"},
-    {"mqtt-vpnd -c nothing", "nothing: No such file or directory: expected a configuration file "
-			     "of plain text"},
+	"-x: not a prefix length, which -p gives too where there is no -u: expected a number from "
+	"1 to 128"},
+    {"mqtt-vpnd -c nothing", "nothing: No such file or directory: expected a configuration file"},
     {"mqtt-vpnd -c .", ".: not a regular file, or it holds NUL bytes: expected a configuration "
 		       "file of plain text"},
 };
