@@ -25,7 +25,7 @@ has_interface n1 || fail "it returned before it was ready"
 [ "$(stat -c %a "$tmp/n1.sock")" = 660 ] || fail "the control socket's mode is not 660"
 wait_up n1
 [ "$(json n1 status pid)" = "$pid" ] || fail "the pid file names another process"
-[ "$(readlink "/proc/$pid/fd/0")" = /dev/null ] || fail "stdin is not /dev/null"
+[ "$(stat -L -c %t:%T "/proc/$pid/fd/0")" = 1:3 ] || fail "stdin is not /dev/null"
 [ "$(ps -o tpgid= -p "$pid" | tr -d ' ')" = -1 ] || fail "it has a terminal"
 
 step "SIGTERM leaves nothing behind"
