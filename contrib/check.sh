@@ -110,7 +110,7 @@ under_valgrind()
 {
 	mkdir "$build/valgrind"
 	cd "$build/plain"
-	make check TESTS=tests/netns_ping.sh \
+	make check TESTS="tests/netns_ping.sh tests/netns_failover.sh tests/netns_reload.sh" \
 		VALGRIND="valgrind -q --leak-check=full --log-file=$build/valgrind/%p"
 	find "$build/valgrind" -type f -size +0 -exec cat {} + >"$build/complaints"
 	cat "$build/complaints"
@@ -188,7 +188,7 @@ phase "Build with gcc and run every test" build_and_test
 if [ -z "$quick" ]; then
 	phase "Make the tarball, build and test from it" distribution
 	phase "Every test under AddressSanitizer and UndefinedBehaviorSanitizer" sanitized
-	phase "The ping through namespaces under valgrind" under_valgrind
+	phase "Ping, fail-over and reload under valgrind" under_valgrind
 fi
 if [ -n "$fuzz_seconds" ]; then
 	phase "Fuzzing, $fuzz_seconds s for each target" fuzzed
