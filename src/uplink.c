@@ -312,12 +312,15 @@ uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t 
 void
 uplink_network_changed(struct uplink *u)
 {
-	uint64_t now = util_now_ms(), soonest = u->attempt_ms + RETRY_SOONEST_MS;
+	uint64_t now = util_now_ms(), at = u->attempt_ms + RETRY_SOONEST_MS;
 
 	if (u->state == UPLINK_UP && !u->doubt_probed) {
 		uplink_begin_doubt(u, 0, CHANGE_ANSWER_MS);
 	} else if (u->state == UPLINK_WAITING && !u->punished) {
 		backoff_reset(&u->backoff);
-		uplink_retry_at(u, soonest > now ? soonest : now);
+		if (at < now)
+			at = now;
+		if (at < u->retry_at_ms)
+			uplink_retry_at(u, at);
 	}
 }

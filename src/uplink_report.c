@@ -45,13 +45,14 @@ static void
 report_tls(const struct uplink *u, cJSON *object)
 {
 	const struct tls_facts *facts = u->link != NULL ? link_tls_facts(u->link) : NULL;
-	const struct tls *tls = u->retired_tls != NULL ? u->retired_tls : uplink_current(u)->tls;
+	const struct tls *tls;
 	cJSON *o;
 
 	if (facts == NULL) {
 		cJSON_AddNullToObject(object, "tls");
 		return;
 	}
+	tls = u->retired_tls != NULL ? u->retired_tls : uplink_current(u)->tls;
 	o = cJSON_AddObjectToObject(object, "tls");
 	cJSON_AddStringToObject(o, "version", facts->version);
 	cJSON_AddStringToObject(o, "cipher", facts->cipher);

@@ -66,8 +66,6 @@ static void
 start_probing(struct uplink *u)
 {
 	uplink_enter(u, UPLINK_PROBING);
-	memcpy(u->old_token, u->token, sizeof(u->token));
-	aead_random(u->token, sizeof(u->token));
 	wheel_set(u->p.wheel, &u->timer,
 	    util_now_ms() + uplink_current(u)->settings->timeout_s * 1000u, on_no_probe, u);
 	send_probe(u);
@@ -119,6 +117,9 @@ on_link_connected(void *arg)
 
 	for (size_t i = 0; i < u->sub_count; i++)
 		u->subs[i].requested = false;
+	/* One for the whole connection: however often it is sent, it is known when it returns. */
+	memcpy(u->old_token, u->token, sizeof(u->token));
+	aead_random(u->token, sizeof(u->token));
 	uplink_enter(u, UPLINK_SUBSCRIBING);
 	uplink_subscribe_next(u);
 }
@@ -287,7 +288,6 @@ lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 {
 	bool suspicious;
 
-	stats_count(u->p.stats, STAT_DISCONNECTS);
 	if (cause == LINK_FAILED_VERSION) {
 		uplink_current(u)->protocol = LINK_MQTT_311;
 		uplink_current(u)->refused_5 = true;
@@ -295,8 +295,6 @@ lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 	/* It was closed without a word when we spoke 5, but perhaps not for that. */
 	if (lived_ms >= STABLE_MS && !uplink_current(u)->refused_5)
 		uplink_current(u)->protocol = LINK_MQTT_5;
-	if (lived_ms >= STABLE_AFTER_TAKEOVER_MS)
-		backoff_reset(&u->takeover_backoff);
 	u->short_lives = lived_ms < STABLE_MS ? u->short_lives + 1 : 0;
 	suspicious = u->short_lives >= SHORT_LIVES_SUSPICIOUS;
 	if (suspicious && cause == LINK_CLOSED_BY_BROKER) {
@@ -344,8 +342,12 @@ on_link_closed(void *arg, enum link_cause cause, const char *reason)
 	bool was_up = u->state == UPLINK_UP;
 
 	wheel_cancel(u->p.wheel, &u->timer);
-	wheel_cancel(u->p.wheel, &u->doubt_timer);
+	uplink_end_doubt(u);
 	snprintf(u->last_error, sizeof(u->last_error), "%s: %s", u->address_text, reason);
+	if (was_up)
+		stats_count(u->p.stats, STAT_DISCONNECTS);
+	if (was_up && lived_ms >= STABLE_AFTER_TAKEOVER_MS)
+		backoff_reset(&u->takeover_backoff);
 	if (cause == LINK_TAKEN_OVER) {
 		snprintf(u->last_error, sizeof(u->last_error),
 		    "another client connected with our client id '%s': each node needs its own "
