@@ -97,6 +97,19 @@ distribution()
 	make -j2 distcheck netns_tests=
 }
 
+# The tunnel's own tests once more on the native wire, through a broker that could do harm but does
+# not: those of the plain build ran on the wire of MQTT_VPN.
+through_proxy()
+{
+	cd "$build/plain"
+	verdicts=0
+	for wire in psk pubkey; do
+		# shellcheck disable=SC2016 # it is make that knows the list
+		make -j2 check TESTS='$(TUNNEL_TESTS)' WIRE="$wire" PROXY=yes || verdicts=1
+	done
+	return "$verdicts"
+}
+
 sanitized()
 {
 	mkdir "$build/sanitized"
@@ -186,6 +199,7 @@ copy_source
 
 phase "Build with gcc and run every test" build_and_test
 if [ -z "$quick" ]; then
+	phase "The tunnel on the native wire, psk and pubkey, through a proxy" through_proxy
 	phase "Make the tarball, build and test from it" distribution
 	phase "Every test under AddressSanitizer and UndefinedBehaviorSanitizer" sanitized
 	phase "Ping, fail-over and reload under valgrind" under_valgrind

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Shows mqtt-vpnd at work on one machine: two hosts that cannot reach each other, and a broker that
-# both can reach. Everything lives in network namespaces and goes away at the end.
+# Shows mqtt-vpnd at work on one machine: two hosts that cannot reach each other, a broker that both
+# can reach and need not trust, and a stranger at that broker, who gets nothing. Everything lives in
+# network namespaces and goes away at the end.
 #
 # SPDX-License-Identifier: ISC
 set -eu
@@ -13,6 +14,9 @@ run=/run/mqtt-vpn-demo # short: the path of a unix socket holds 107 bytes
 broker=mqtt-vpn-demo-broker
 kitchen=mqtt-vpn-demo-kitchen
 workshop=mqtt-vpn-demo-workshop
+street=mqtt-vpn-demo-street
+namespaces="$broker $kitchen $workshop $street"
+whispered='meet me at eight' # 16 bytes, as many as ping(8) takes
 
 inside()
 {
@@ -32,7 +36,7 @@ start()
 
 populated()
 {
-	for namespace in "$broker" "$kitchen" "$workshop"; do
+	for namespace in $namespaces; do
 		[ ! -e "/run/netns/$namespace" ] || ip netns pids "$namespace"
 	done
 }
@@ -48,7 +52,7 @@ remove_namespaces()
 		tries=$((tries + 1))
 		[ "$tries" -lt 50 ] || signal=KILL
 	done
-	for namespace in "$broker" "$kitchen" "$workshop"; do
+	for namespace in $namespaces; do
 		[ ! -e "/run/netns/$namespace" ] || ip netns delete "$namespace"
 	done
 }
@@ -113,6 +117,7 @@ make_network()
 	inside "$broker" sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 	join_host "$kitchen" to-kitchen 192.0.2
 	join_host "$workshop" to-workshop 198.51.100
+	join_host "$street" to-street 203.0.113
 	if inside "$kitchen" ping -c 1 -W 1 198.51.100.2 >/dev/null; then
 		die "the two hosts reach each other without the VPN: the demo would prove nothing"
 	fi
@@ -130,27 +135,41 @@ start_broker()
 	await "the broker" inside "$broker" sh -c 'ss -Hltn "sport = 1883" | grep -q .'
 }
 
-# start_vpn HOST NAMESPACE ADDRESS ADDRESS6 BROKER
+# make_secret FILE: it is of use to those alone who can read the file.
+make_secret()
+{
+	(umask 077 && "$vpnctl" genpsk >"$1")
+}
+
+# start_vpn HOST NAMESPACE NUMBER BROKER SECRET-FILE
 start_vpn()
 {
 	cat >"$run/$1.conf" <<-END
-	wire = mqtt_vpn
-	passphrase-file = "$run/passphrase"
-	client-id = "demo-$1"
+	network = "demo"
+	name = "$1"
+	passphrase-file = "$5"
 
 	interface "mq0" {
-		address = {"$3/24", "$4/64"}
+		address = {"10.0.1.$3/24", "fd00:6d71::$3/64"}
 	}
 
-	broker "mqtt://$5" {}
+	broker "mqtt://$4" {}
 	END
 	start "$1" "$2" "$vpnd" -f -c "$run/$1.conf" -s "$run/$1.sock"
+}
+
+# ask HOST COMMAND...: its daemon.
+ask()
+{
+	host=$1
+	shift
+	"$vpnctl" -s "$run/$host.sock" "$@"
 }
 
 # counter HOST NAME: one of the daemon's counters.
 counter()
 {
-	"$vpnctl" -s "$run/$1.sock" --json stats | python3 -c '
+	ask "$1" --json stats | python3 -c '
 import json, sys
 print(next(s["value"] for s in json.load(sys.stdin)["stats"] if s["name"] == sys.argv[1]))' "$2"
 }
@@ -181,6 +200,46 @@ download()
 	awk -v rate="$rate" 'BEGIN { printf "%.0f\n", rate * 8 / 1e6 }'
 }
 
+# The whispered text as mosquitto_sub prints payloads.
+whispered_hex()
+{
+	printf %s "$whispered" | od -An -v -tx1 | tr -d ' \n'
+}
+
+whisper()
+{
+	inside "$kitchen" ping -q -c 1 -W 1 -s 64 -p "$(whispered_hex)" 10.0.1.2 &&
+		[ -s "$run/overheard.log" ]
+}
+
+# All that the broker handles while the kitchen whispers: topic, length and payload of each message.
+overhear()
+{
+	start overheard "$broker" mosquitto_sub -h 127.0.0.1 -t '#' -F '%t %l %x'
+	ear=$!
+	await "what the broker sees" whisper
+	kill "$ear"
+	for readable in "$(whispered_hex)" 0a000101 0a000102 '10\.0\.1'; do
+		if grep -q "$readable" "$run/overheard.log"; then
+			die "the broker can read the packets: see $readable"
+		fi
+	done
+	tail -n 1 "$run/overheard.log" | while read -r topic length payload; do
+		echo "topic   $topic"
+		echo "payload $length bytes"
+		echo "$payload" | fold -w 64 | sed 's/^/        /'
+	done
+}
+
+# Nothing that the stranger sends is answered, and nothing reaches it.
+stay_out()
+{
+	if inside "$street" ping -q -c 3 -i 0.2 -W 1 10.0.1.1 >/dev/null; then
+		die "the stranger reaches the kitchen"
+	fi
+	[ "$(counter street rx_packets)" -eq 0 ] || die "the stranger received packets"
+}
+
 require_machine
 # shellcheck disable=SC2086 # lists
 install_packages $packages_build $packages_demo
@@ -201,16 +260,15 @@ build_programs
 say "Making a kitchen and a workshop that reach the broker, but not each other"
 make_network
 
-say "Starting a broker (mosquitto) that only these two can reach"
+say "Starting a broker (mosquitto) that is open to everyone"
 start_broker
 
-say "Starting mqtt-vpnd in both"
-head -c 32 /dev/urandom | sha256sum | cut -c 1-40 >"$run/passphrase"
-chmod 600 "$run/passphrase"
-start_vpn kitchen "$kitchen" 10.0.1.1 fd00:6d71::1 192.0.2.1
-start_vpn workshop "$workshop" 10.0.1.2 fd00:6d71::2 198.51.100.1
-await "the kitchen" "$vpnctl" -s "$run/kitchen.sock" status
-await "the workshop" "$vpnctl" -s "$run/workshop.sock" status
+say "Making a secret for the two (mqtt-vpnctl genpsk), and starting mqtt-vpnd in both"
+make_secret "$run/secret"
+start_vpn kitchen "$kitchen" 1 192.0.2.1 "$run/secret"
+start_vpn workshop "$workshop" 2 198.51.100.1 "$run/secret"
+await "the kitchen" ask kitchen status
+await "the workshop" ask workshop status
 
 say "Pinging the workshop from the kitchen, IPv4 and IPv6"
 ping4=$(median_ping 10.0.1.2) || die "ping 10.0.1.2: too few answers"
@@ -218,11 +276,24 @@ ping6=$(median_ping fd00:6d71::2) || die "ping fd00:6d71::2: too few answers"
 
 say "Downloading 50 MB from the workshop to the kitchen"
 rate=$(download) || die "the download failed"
-sent=$(counter workshop tx_packets)
-received=$(counter kitchen rx_packets)
+packets=$(counter kitchen rx_packets)
+messages=$(counter kitchen rx_messages)
 
 say "mqtt-vpnctl status in the kitchen:"
-"$vpnctl" -s "$run/kitchen.sock" status
+ask kitchen status
+
+say "mqtt-vpnctl peers in the kitchen:"
+ask kitchen peers
+
+say "What the broker sees of a ping that says '$whispered' over and over:"
+overhear
+
+say "A stranger joins at the same broker: same network name, another secret. Its peers:"
+make_secret "$run/other-secret"
+start_vpn street "$street" 3 203.0.113.1 "$run/other-secret"
+await "the stranger" ask street status
+stay_out
+ask street peers
 
 cat <<END
 
@@ -231,7 +302,8 @@ with no way between them. Both connected to the same broker, and mqtt-vpnd made 
 them: 10.0.1.1 and 10.0.1.2, and the same with IPv6.
   Ping through the VPN:      $ping4 ms (IPv6: $ping6 ms), the median of 50
   Download through the VPN:  50 MB at $rate Mbit/s, SHA-256 verified
-  Messages:                  ${sent:-?} published by the workshop, ${received:-?} received by the kitchen,
-                             each one encrypted IP packet
+  Messages:                  ${messages:-?} reached the kitchen, with ${packets:-?} IP packets in them
+  The broker:                passed them on; neither the text of the ping nor an address was in them
+  The stranger:              knew the broker and the network, but not the secret: no answer, nothing
 All of it goes away now, except for the build directory $build.
 END

@@ -9,19 +9,19 @@
 packages_build='
 	autoconf automake gcc libc6-dev make pkg-config xz-utils
 	libcap-ng-dev libcjson-dev libconfuse-dev libevent-dev libmnl-dev libmosquitto-dev
-	libsodium-dev libssl-dev
+	libsodium-dev libssl-dev libzxcvbn-dev
 '
 
-# To show them at work: a broker, two hosts in namespaces, a download.
+# To show them at work: a broker and what it sees, hosts in namespaces, a download.
 packages_demo='
-	curl iproute2 iputils-ping mosquitto python3
+	curl iproute2 iputils-ping mosquitto mosquitto-clients python3
 '
 
 # To run every test: unit tests, namespaces, the checks of style and manuals, sanitizers, fuzzing.
 packages_test='
 	check clang clang-format libclang-rt-14-dev llvm mandoc shellcheck universal-ctags valgrind
-	iproute2 iputils-ping mosquitto mosquitto-clients nftables openssl procps python3 python3-nacl
-	python3-paho-mqtt
+	iproute2 iputils-ping mosquitto mosquitto-clients nftables openssl procps python3 python3-dissononce
+	python3-nacl python3-paho-mqtt python3-zeroconf
 '
 
 say()

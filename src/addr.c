@@ -102,8 +102,6 @@ addr_is_loopback(const struct addr *a)
 bool
 addr_is_link_local(const struct addr *a)
 {
-	if (a->family == ADDR_IPV4)
-		return a->bytes[0] == 169 && a->bytes[1] == 254;
 	return a->family == ADDR_IPV6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
@@ -189,12 +187,6 @@ prefix_contains(const struct prefix *p, const struct addr *a)
 			return false;
 	}
 	return true;
-}
-
-bool
-prefix_overlaps(const struct prefix *a, const struct prefix *b)
-{
-	return a->len <= b->len ? prefix_contains(a, &b->addr) : prefix_contains(b, &a->addr);
 }
 
 bool

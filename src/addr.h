@@ -47,7 +47,7 @@ bool addr_is_multicast(const struct addr *a);
 bool addr_is_unspecified(const struct addr *a);
 /* 127/8 or ::1. */
 bool addr_is_loopback(const struct addr *a);
-/* fe80::/10 or 169.254/16. */
+/* fe80::/10: from these alone the kernel takes a router's word for routes and prefixes. */
 bool addr_is_link_local(const struct addr *a);
 
 /*
@@ -62,8 +62,6 @@ const char *prefix_format(const struct prefix *p, char *buf);
 struct prefix prefix_network(const struct prefix *p);
 /* False if the families differ. */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
-/* Whether one of the two holds the other. */
-bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
 /* Compares network and length; host bits are ignored. */
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 

@@ -13,6 +13,13 @@
 _Static_assert(AEAD_KEY_LEN == crypto_secretbox_KEYBYTES, "key length");
 _Static_assert(AEAD_BOX_NONCE_LEN == crypto_secretbox_NONCEBYTES, "nonce length");
 _Static_assert(AEAD_BOX_TAG_LEN == crypto_secretbox_MACBYTES, "tag length");
+_Static_assert(AEAD_KEY_LEN == crypto_aead_chacha20poly1305_ietf_KEYBYTES, "key length");
+_Static_assert(AEAD_TAG_LEN == crypto_aead_chacha20poly1305_ietf_ABYTES, "tag length");
+_Static_assert(AEAD_KEY_LEN == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key length");
+_Static_assert(AEAD_BOX_NONCE_LEN == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce length");
+_Static_assert(AEAD_TAG_LEN == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag length");
+
+#define COUNTER_NONCE_LEN crypto_aead_chacha20poly1305_ietf_NPUBBYTES
 
 int
 aead_init(void)
@@ -67,4 +74,52 @@ aead_box_open(uint8_t *out, const uint8_t tag[AEAD_BOX_TAG_LEN], const uint8_t *
     const uint8_t nonce[AEAD_BOX_NONCE_LEN], const uint8_t key[AEAD_KEY_LEN])
 {
 	return crypto_secretbox_open_detached(out, in, tag, len, nonce, key);
+}
+
+/* Big-endian everywhere else; this nonce is little-endian in Noise. */
+static void
+counter_nonce(uint8_t nonce[COUNTER_NONCE_LEN], uint64_t counter)
+{
+	memset(nonce, 0, 4);
+	for (size_t i = 4; i < COUNTER_NONCE_LEN; i++) {
+		nonce[i] = (uint8_t)counter;
+		counter >>= 8;
+	}
+}
+
+void
+aead_seal(uint8_t *out, const uint8_t *in, size_t len, const void *ad, size_t ad_len,
+    uint64_t counter, const uint8_t key[AEAD_KEY_LEN])
+{
+	uint8_t nonce[COUNTER_NONCE_LEN];
+
+	counter_nonce(nonce, counter);
+	crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, in, len, ad, ad_len, NULL, nonce, key);
+}
+
+int
+aead_open(uint8_t *out, const uint8_t *in, size_t len, const void *ad, size_t ad_len,
+    uint64_t counter, const uint8_t key[AEAD_KEY_LEN])
+{
+	uint8_t nonce[COUNTER_NONCE_LEN];
+
+	counter_nonce(nonce, counter);
+	return crypto_aead_chacha20poly1305_ietf_decrypt(
+	    out, NULL, NULL, in, len, ad, ad_len, nonce, key);
+}
+
+void
+aead_xseal(uint8_t *out, const uint8_t *in, size_t len, const void *ad, size_t ad_len,
+    const uint8_t nonce[AEAD_BOX_NONCE_LEN], const uint8_t key[AEAD_KEY_LEN])
+{
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+	    out, NULL, in, len, ad, ad_len, NULL, nonce, key);
+}
+
+int
+aead_xopen(uint8_t *out, const uint8_t *in, size_t len, const void *ad, size_t ad_len,
+    const uint8_t nonce[AEAD_BOX_NONCE_LEN], const uint8_t key[AEAD_KEY_LEN])
+{
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(
+	    out, NULL, NULL, in, len, ad, ad_len, nonce, key);
 }

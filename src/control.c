@@ -480,9 +480,3 @@ control_close(struct control *c)
 	free(c);
 	errno = cause;
 }
-
-const char *
-control_path(const struct control *c)
-{
-	return c->path;
-}

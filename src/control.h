@@ -41,6 +41,5 @@ struct control *control_open(struct event_base *base, struct wheel *wheel, struc
     const char *path, gid_t group, const struct control_command *commands, void *arg, char **error);
 /* Closes all and removes the socket. Accepts NULL. */
 void control_close(struct control *c);
-const char *control_path(const struct control *c);
 
 #endif

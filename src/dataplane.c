@@ -13,6 +13,7 @@
 
 #include "ip.h"
 #include "link.h"
+#include "native.h"
 #include "peer.h"
 #include "stats.h"
 
@@ -20,6 +21,8 @@
 
 struct dataplane {
 	struct dataplane_callbacks cb;
+	struct native *native; /* NULL: the wire of MQTT_VPN is the only one */
+	bool old_wire;
 	struct peer_table *peers;
 	struct stats *stats;
 	struct prefix *addrs;
@@ -30,6 +33,64 @@ struct dataplane {
 	struct compat_key key;
 	uint8_t packet[COMPAT_PACKET_MAX];
 };
+
+static void
+deliver(struct dataplane *d, const uint8_t *packet, size_t len)
+{
+	if (d->cb.deliver(d->cb.arg, packet, len) == -1) {
+		stats_count(d->stats, STAT_RX_DROP_TUN);
+		return;
+	}
+	stats_count(d->stats, STAT_RX_PACKETS);
+	stats_add(d->stats, STAT_RX_BYTES, len);
+}
+
+static int
+on_native_publish(void *arg, const char *topic, const void *message, size_t len)
+{
+	struct dataplane *d = arg;
+
+	return d->cb.publish(d->cb.arg, topic, message, len);
+}
+
+static void
+on_native_deliver(void *arg, const uint8_t *packet, size_t len)
+{
+	deliver(arg, packet, len);
+}
+
+static void
+on_native_probe(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
+{
+	struct dataplane *d = arg;
+
+	d->cb.probe(d->cb.arg, token);
+}
+
+static int
+make_native(struct dataplane *d, const struct dataplane_params *p)
+{
+	struct native_params params = {
+	    .network = p->network,
+	    .wheel = p->wheel,
+	    .peers = p->peers,
+	    .stats = p->stats,
+	    .name = p->name,
+	    .addrs = p->addrs,
+	    .addr_count = p->addr_count,
+	    .padding = p->padding,
+	    .rekey_ms = p->rekey_ms,
+	};
+	struct native_callbacks callbacks = {
+	    .publish = on_native_publish,
+	    .deliver = on_native_deliver,
+	    .probe = on_native_probe,
+	    .arg = d,
+	};
+
+	d->native = native_new(&params, &callbacks);
+	return d->native != NULL ? 0 : -1;
+}
 
 struct dataplane *
 dataplane_new(const struct dataplane_params *p, const struct dataplane_callbacks *callbacks)
@@ -42,10 +103,11 @@ dataplane_new(const struct dataplane_params *p, const struct dataplane_callbacks
 	d->peers = p->peers;
 	d->stats = p->stats;
 	d->mtu = p->mtu;
+	d->old_wire = p->network == NULL;
 	d->addr_count = p->addr_count;
 	d->addrs = calloc(p->addr_count, sizeof(d->addrs[0]));
-	if (d->addrs == NULL) {
-		free(d);
+	if (d->addrs == NULL || (p->network != NULL && make_native(d, p) == -1)) {
+		dataplane_free(d);
 		return NULL;
 	}
 	memcpy(d->addrs, p->addrs, p->addr_count * sizeof(d->addrs[0]));
@@ -60,9 +122,35 @@ dataplane_free(struct dataplane *d)
 {
 	if (d == NULL)
 		return;
+	native_free(d->native);
 	compat_key_clear(&d->key);
 	free(d->addrs);
 	free(d);
+}
+
+struct native *
+dataplane_native(const struct dataplane *d)
+{
+	return d->native;
+}
+
+void
+dataplane_use_old_wire(struct dataplane *d, bool use)
+{
+	d->old_wire = use || d->native == NULL;
+}
+
+void
+dataplane_set_password(struct dataplane *d, const char *password)
+{
+	compat_key_clear(&d->key);
+	compat_key_init(&d->key, password);
+}
+
+bool
+dataplane_uses_old_wire(const struct dataplane *d)
+{
+	return d->old_wire;
 }
 
 static bool
@@ -94,18 +182,6 @@ is_broadcast(const struct dataplane *d, const struct addr *a)
 
 /* From the tunnel to the broker. */
 
-/* The topic that the packet goes to, written into buf unless it is the broadcast topic. *peer is
- * NULL without one. */
-static const char *
-destination_topic(struct dataplane *d, const struct addr *dst, char *buf, struct peer **peer)
-{
-	*peer = NULL;
-	if (is_broadcast(d, dst))
-		return d->broadcast_topic;
-	*peer = peer_for_destination(d->peers, dst);
-	return compat_topic(buf, d->topic_prefix, *peer != NULL ? peer_address(*peer, dst) : dst);
-}
-
 static void
 count_unsent(struct dataplane *d, int error)
 {
@@ -117,6 +193,7 @@ count_unsent(struct dataplane *d, int error)
 static void
 count_sent(struct dataplane *d, struct peer *peer, bool broadcast, size_t len)
 {
+	stats_count(d->stats, STAT_TX_MESSAGES);
 	stats_count(d->stats, STAT_TX_PACKETS);
 	stats_add(d->stats, STAT_TX_BYTES, len);
 	if (broadcast)
@@ -127,33 +204,17 @@ count_sent(struct dataplane *d, struct peer *peer, bool broadcast, size_t len)
 	}
 }
 
-void
-dataplane_send(struct dataplane *d, uint8_t *buf, size_t len)
+/* To a node of MQTT_VPN's wire, or to all of them when the topic is that of broadcasts. */
+static void
+send_old(struct dataplane *d, const char *topic, struct peer *peer, uint8_t *buf, size_t len)
 {
-	char topic_buf[COMPAT_TOPIC_MAX];
-	const char *topic;
-	struct ip_info ip;
-	struct peer *peer;
 	uint8_t *message;
 	size_t message_len;
 
-	if (!d->cb.connected(d->cb.arg)) {
-		stats_count(d->stats, STAT_TX_DROP_NOT_CONNECTED);
-		return;
-	}
-	if (len > d->mtu) {
+	if (len > COMPAT_PACKET_MAX) {
 		stats_count(d->stats, STAT_TX_DROP_TOO_BIG);
 		return;
 	}
-	if (ip_parse(buf + DATAPLANE_HEADROOM, len, &ip) != IP_OK) {
-		stats_count(d->stats, STAT_TX_DROP_MALFORMED);
-		return;
-	}
-	if (addr_is_unspecified(&ip.dst) || addr_is_loopback(&ip.dst)) {
-		stats_count(d->stats, STAT_TX_DROP_NO_DESTINATION);
-		return;
-	}
-	topic = destination_topic(d, &ip.dst, topic_buf, &peer);
 	message = compat_seal(&d->key, buf, len, &message_len);
 	if (d->cb.publish(d->cb.arg, topic, message, message_len) == -1)
 		count_unsent(d, errno);
@@ -161,8 +222,90 @@ dataplane_send(struct dataplane *d, uint8_t *buf, size_t len)
 		count_sent(d, peer, topic == d->broadcast_topic, len);
 }
 
-int
-dataplane_probe(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
+static void
+send_to_all(
+    struct dataplane *d, const struct ip_info *ip, uint8_t *buf, size_t len, uint64_t now_ms)
+{
+	if (d->native != NULL)
+		native_broadcast(d->native, &ip->src, buf + DATAPLANE_HEADROOM, len, now_ms);
+	if (d->old_wire)
+		send_old(d, d->broadcast_topic, NULL, buf, len);
+}
+
+static void
+send_to_one(
+    struct dataplane *d, const struct ip_info *ip, uint8_t *buf, size_t len, uint64_t now_ms)
+{
+	struct peer *peer = peer_for_destination(d->peers, &ip->dst);
+	char topic[COMPAT_TOPIC_MAX];
+
+	if (d->native != NULL && (peer == NULL || peer->wire == PEER_NATIVE)) {
+		native_send(
+		    d->native, peer, &ip->src, &ip->dst, buf + DATAPLANE_HEADROOM, len, now_ms);
+		return;
+	}
+	compat_topic(
+	    topic, d->topic_prefix, peer != NULL ? peer_address(peer, &ip->dst) : &ip->dst);
+	send_old(d, topic, peer, buf, len);
+}
+
+/* On the native wire the other end would drop it: no node's source, or that of another one. */
+static bool
+may_send(const struct dataplane *d, const struct addr *src)
+{
+	const struct peer *p;
+
+	if (d->native == NULL)
+		return true;
+	if (addr_is_multicast(src) || addr_is_loopback(src) || addr_is_link_local(src) ||
+	    addr_is_unspecified(src))
+		return false;
+	p = peer_by_address(d->peers, src);
+	return p == NULL || !p->configured;
+}
+
+static bool
+parse_outgoing(struct dataplane *d, const uint8_t *packet, size_t len, struct ip_info *ip)
+{
+	if (len > d->mtu)
+		stats_count(d->stats, STAT_TX_DROP_TOO_BIG);
+	else if (ip_parse(packet, len, ip) != IP_OK)
+		stats_count(d->stats, STAT_TX_DROP_MALFORMED);
+	else if (addr_is_unspecified(&ip->dst) || addr_is_loopback(&ip->dst))
+		stats_count(d->stats, STAT_TX_DROP_NO_DESTINATION);
+	else if (!may_send(d, &ip->src))
+		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
+	else
+		return true;
+	return false;
+}
+
+void
+dataplane_send(struct dataplane *d, uint8_t *buf, size_t len, uint64_t now_ms)
+{
+	struct ip_info ip;
+
+	if (!d->cb.connected(d->cb.arg)) {
+		stats_count(d->stats, STAT_TX_DROP_NOT_CONNECTED);
+		return;
+	}
+	if (!parse_outgoing(d, buf + DATAPLANE_HEADROOM, len, &ip))
+		return;
+	if (is_broadcast(d, &ip.dst))
+		send_to_all(d, &ip, buf, len, now_ms);
+	else
+		send_to_one(d, &ip, buf, len, now_ms);
+}
+
+void
+dataplane_flush(struct dataplane *d)
+{
+	if (d->native != NULL)
+		native_flush(d->native);
+}
+
+static int
+probe_old(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
 {
 	uint8_t buf[DATAPLANE_HEADROOM + 64], *message;
 	char topic[COMPAT_TOPIC_MAX];
@@ -174,6 +317,12 @@ dataplane_probe(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
 	message = compat_seal(&d->key, buf, len, &message_len);
 	return d->cb.publish(
 	    d->cb.arg, compat_topic(topic, d->topic_prefix, own), message, message_len);
+}
+
+int
+dataplane_probe(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
+{
+	return d->native != NULL ? native_probe(d->native, token) : probe_old(d, token);
 }
 
 /* From the broker to the tunnel. */
@@ -222,15 +371,44 @@ bad_source(struct dataplane *d, const struct addr *src)
 {
 	if (is_own(d, src))
 		stats_count(d->stats, STAT_RX_DROP_OWN_SOURCE);
-	else if (is_broadcast(d, src) || addr_is_loopback(src))
+	else if (is_broadcast(d, src) || addr_is_loopback(src) || addr_is_link_local(src))
 		stats_count(d->stats, STAT_RX_DROP_BAD_SOURCE);
 	else
 		return false;
 	return true;
 }
 
-void
-dataplane_receive(struct dataplane *d, const struct link_message *m, uint64_t now_ms)
+/* Whose packet it is; NULL if it may not come by this wire, or there is no room for one more. */
+static struct peer *
+find_old_sender(struct dataplane *d, const struct addr *src, uint64_t now_ms)
+{
+	struct peer *p = peer_for_destination(d->peers, src);
+
+	if (d->native == NULL)
+		return p != NULL ? p : peer_learn(d->peers, src, PEER_MQTT_VPN, now_ms);
+	return p != NULL && p->wire == PEER_MQTT_VPN ? p : NULL;
+}
+
+static void
+receive_packet(struct dataplane *d, const struct ip_info *ip, size_t len, uint64_t now_ms)
+{
+	struct peer *p;
+
+	if (bad_source(d, &ip->src))
+		return;
+	p = find_old_sender(d, &ip->src, now_ms);
+	if (p == NULL && d->native != NULL) {
+		stats_count(d->stats, STAT_RX_DROP_SPOOFED);
+		return;
+	}
+	stats_count(d->stats, STAT_RX_MESSAGES);
+	deliver(d, d->packet, len);
+	if (p != NULL)
+		peer_heard(p, len, now_ms);
+}
+
+static void
+receive_old(struct dataplane *d, const struct link_message *m, uint64_t now_ms)
 {
 	struct ip_info ip;
 	int len;
@@ -238,25 +416,23 @@ dataplane_receive(struct dataplane *d, const struct link_message *m, uint64_t no
 	if (unwanted(d, m))
 		return;
 	len = compat_open(&d->key, m->payload, m->len, d->packet);
-	if (len < 0) {
+	if (len < 0)
 		stats_count(d->stats, drop_reason(len));
-		return;
-	}
-	if (ip_parse(d->packet, (size_t)len, &ip) != IP_OK) {
+	else if (ip_parse(d->packet, (size_t)len, &ip) != IP_OK)
 		stats_count(d->stats, STAT_RX_DROP_MALFORMED);
-		return;
-	}
-	if (is_probe(d, &ip)) {
+	else if (is_probe(d, &ip))
 		d->cb.probe(d->cb.arg, d->packet + ip.header_len);
+	else
+		receive_packet(d, &ip, (size_t)len, now_ms);
+}
+
+void
+dataplane_receive(struct dataplane *d, const struct link_message *m, uint64_t now_ms)
+{
+	if (d->native != NULL && native_receive(d->native, m, now_ms))
 		return;
-	}
-	if (bad_source(d, &ip.src))
-		return;
-	if (d->cb.deliver(d->cb.arg, d->packet, (size_t)len) == -1) {
-		stats_count(d->stats, STAT_RX_DROP_TUN);
-		return;
-	}
-	stats_count(d->stats, STAT_RX_PACKETS);
-	stats_add(d->stats, STAT_RX_BYTES, (size_t)len);
-	peer_heard(d->peers, &ip.src, (size_t)len, now_ms);
+	if (d->old_wire)
+		receive_old(d, m, now_ms);
+	else
+		stats_count(d->stats, STAT_RX_DROP_TOPIC);
 }

@@ -13,14 +13,18 @@
 
 #include "addr.h"
 #include "compat.h"
+#include "frame.h"
 
 #define DATAPLANE_HEADROOM COMPAT_OVERHEAD
 #define DATAPLANE_TOKEN_LEN 16
 
 struct dataplane;
 struct link_message;
+struct native;
+struct network;
 struct peer_table;
 struct stats;
+struct wheel;
 
 struct dataplane_callbacks {
 	/* Returns 0, or -1 with errno: ENOTCONN, EMSGSIZE. */
@@ -38,27 +42,43 @@ struct dataplane_params {
 	const struct prefix *addrs; /* of the interface; at least one */
 	size_t addr_count;
 	size_t mtu;
-	const char *topic_prefix;
-	const char *password; /* NULL: packets travel bare */
 	struct peer_table *peers;
 	struct stats *stats;
+	/* The wire of MQTT_VPN. */
+	const char *topic_prefix;
+	const char *password; /* NULL: packets travel bare */
+	/* The native wire; network NULL: there is only that of MQTT_VPN, for all. */
+	const struct network *network;
+	struct wheel *wheel;
+	const char *name;
+	enum frame_padding padding;
+	uint32_t rekey_ms;
 };
 
-/* Copies what it needs of params, except for peers and stats, which are borrowed. Returns NULL when
- * memory is short. */
+/* Copies what it needs of params, except for peers, stats, network and wheel, which are borrowed.
+ * Returns NULL when memory is short. */
 struct dataplane *
 dataplane_new(const struct dataplane_params *params, const struct dataplane_callbacks *callbacks);
-/* Wipes the key. Accepts NULL. */
+/* Wipes the keys. Accepts NULL. */
 void dataplane_free(struct dataplane *d);
+/* The native wire, or NULL without it. Borrowed. */
+struct native *dataplane_native(const struct dataplane *d);
+/* Beside the native wire: there are peers of MQTT_VPN's wire, so that it is used too. */
+void dataplane_use_old_wire(struct dataplane *d, bool use);
+/* Another password for these peers, or none. */
+void dataplane_set_password(struct dataplane *d, const char *password);
+bool dataplane_uses_old_wire(const struct dataplane *d);
 
-/* A packet from the tunnel, DATAPLANE_HEADROOM bytes into buf. It is sealed in place. */
-void dataplane_send(struct dataplane *d, uint8_t *buf, size_t len);
+/* A packet from the tunnel, DATAPLANE_HEADROOM bytes into buf; it may be sealed in place, and it
+ * may wait for more until dataplane_flush(). */
+void dataplane_send(struct dataplane *d, uint8_t *buf, size_t len, uint64_t now_ms);
+void dataplane_flush(struct dataplane *d);
 /* A message from the broker, at now_ms. */
 void dataplane_receive(struct dataplane *d, const struct link_message *m, uint64_t now_ms);
 /*
- * Publishes a probe to our own topic: an IP packet from our first address to itself, protocol 253
- * (RFC 3692), with the token. To the nodes of the wire it is a packet like any other. Returns as
- * publish() does.
+ * Publishes a probe with the token to our own topic. On the native wire it is a notice; on that of
+ * MQTT_VPN a packet like any other: from our first address to itself, protocol 253 (RFC 3692).
+ * Returns as publish() does.
  */
 int dataplane_probe(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN]);
 

@@ -22,6 +22,10 @@
 /* What the kernel may hide from us of data that it has not sent. */
 #define NOTSENT_MAX (128 * 1024)
 #define NETWORK_TIMEOUT_MS 30000
+/* The bytes of a PUBLISH beside topic and payload: length of the topic, of the properties, and an
+ * alias (MQTT 5, 3.3.2). */
+#define PUBLISH_FIXED 3
+#define PUBLISH_ALIAS 3
 
 static const char *const stage_names[] = {
     [STAGE_TCP] = "connecting",
@@ -154,6 +158,7 @@ link_free(struct link *l)
 	if (l->closing != NULL)
 		event_free(l->closing);
 	mosquitto_destroy(l->mosq);
+	link_aliases_free(l->aliases);
 	free(l);
 }
 
@@ -211,6 +216,51 @@ link_unsubscribe(struct link *l, const char *topic)
 	return l->dead ? -1 : 0;
 }
 
+/* What may follow the fixed header in a packet of size bytes: that header is a byte and the length
+ * of what follows, 7 bits a byte in at most 4. */
+static size_t
+max_remaining(size_t size)
+{
+	size_t limit = 0x7f, header = 2;
+
+	while (size > header + limit && header < 5) {
+		limit = limit << 7 | 0x7f;
+		header++;
+	}
+	size = size > header ? size - header : 0;
+	return size < limit ? size : limit;
+}
+
+size_t
+link_max_payload(const struct link *l, size_t topic_len)
+{
+	size_t overhead = PUBLISH_FIXED + topic_len + (l->aliases != NULL ? PUBLISH_ALIAS : 0);
+	size_t room;
+
+	if (l->max_packet == 0)
+		return SIZE_MAX;
+	room = max_remaining(l->max_packet);
+	return room > overhead ? room - overhead : 0;
+}
+
+static int
+publish(struct link *l, const char *topic, const void *payload, size_t len)
+{
+	size_t topic_len = strlen(topic);
+	const mosquitto_property *alias;
+	bool known;
+	int rc;
+
+	if (len > MQTT_MAX_PAYLOAD || len > link_max_payload(l, topic_len))
+		return MOSQ_ERR_OVERSIZE_PACKET;
+	alias = link_aliases_use(l->aliases, topic, topic_len, &known);
+	rc = mosquitto_publish_v5(
+	    l->mosq, NULL, known ? NULL : topic, (int)len, payload, 0, false, alias);
+	if (rc != MOSQ_ERR_SUCCESS && alias != NULL)
+		link_aliases_forget(l->aliases);
+	return rc;
+}
+
 int
 link_publish(struct link *l, const char *topic, const void *payload, size_t len)
 {
@@ -221,7 +271,7 @@ link_publish(struct link *l, const char *topic, const void *payload, size_t len)
 		return -1;
 	}
 	errno = 0;
-	rc = mosquitto_publish(l->mosq, NULL, topic, (int)len, payload, 0, false);
+	rc = publish(l, topic, payload, len);
 	if (rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_PAYLOAD_SIZE) {
 		errno = EMSGSIZE;
 		return -1;

@@ -98,6 +98,9 @@ int link_unsubscribe(struct link *l, const char *topic);
  * nothing more until writable().
  */
 int link_publish(struct link *l, const char *topic, const void *payload, size_t len);
+/* The largest payload that the broker takes for a topic of this length; SIZE_MAX if it named no
+ * limit. Final once connected. */
+size_t link_max_payload(const struct link *l, size_t topic_len);
 bool link_blocked(const struct link *l);
 
 /* Facts, for people. tls_facts are NULL without TLS or before the handshake. */

@@ -362,17 +362,29 @@ on_timer(void *arg, uint64_t now_ms)
 		link_arm(l, keepalive_due(l));
 }
 
+/* What an MQTT 5 broker says about itself in CONNACK. */
+static void
+note_limits(struct link *l, const mosquitto_property *props)
+{
+	uint16_t keepalive_s, alias_max = 0;
+
+	if (mosquitto_property_read_int16(
+		props, MQTT_PROP_SERVER_KEEP_ALIVE, &keepalive_s, false) != NULL)
+		l->keepalive_ms = (uint64_t)keepalive_s * 1000;
+	mosquitto_property_read_int32(props, MQTT_PROP_MAXIMUM_PACKET_SIZE, &l->max_packet, false);
+	mosquitto_property_read_int16(props, MQTT_PROP_TOPIC_ALIAS_MAXIMUM, &alias_max, false);
+	l->aliases = link_aliases_new(alias_max);
+}
+
 static void
 on_connect(struct mosquitto *mosq, void *arg, int code, int flags, const mosquitto_property *props)
 {
 	struct link *l = arg;
-	uint16_t keepalive_s;
 
+	if (l->stage == STAGE_CONNACK && !l->connack) /* only the first one counts */
+		note_limits(l, props);
 	l->connack = true;
 	l->connack_code = code;
-	if (mosquitto_property_read_int16(
-		props, MQTT_PROP_SERVER_KEEP_ALIVE, &keepalive_s, false) != NULL)
-		l->keepalive_ms = (uint64_t)keepalive_s * 1000;
 	errno = 0;
 }
 

@@ -54,7 +54,9 @@ struct link {
 	bool awaiting_pong;
 	struct stats *stats;
 	struct tls_facts facts;
-	unsigned int reads_left; /* of TLS, in this turn of the loop */
+	uint32_t max_packet;	      /* largest that the broker takes; 0: it named none */
+	struct link_aliases *aliases; /* NULL where the broker offers none */
+	unsigned int reads_left;      /* of TLS, in this turn of the loop */
 };
 
 /* link_failure.c. The one way a connection ends by itself; the first cause is the one that counts.
@@ -85,6 +87,19 @@ void link_set_callbacks(struct link *l);
 int link_guarded_read(struct link *l);
 /* Calls up with a message, outside the guard: what fails there is our own fault. */
 void link_unguarded_message(struct link *l, const struct link_message *m);
+
+/* link_alias.c: the topics that the broker of this connection knows by a number. */
+struct link_aliases;
+/* For the Topic Alias Maximum of CONNACK. NULL if that is 0 or memory is short: there are none. */
+struct link_aliases *link_aliases_new(uint16_t maximum);
+/* Accepts NULL. */
+void link_aliases_free(struct link_aliases *a);
+/* The alias to send with this topic or, if it is known to the broker, in its place. Borrowed; NULL
+ * for none, and where a is NULL. */
+const mosquitto_property *
+link_aliases_use(struct link_aliases *a, const char *topic, size_t len, bool *known);
+/* The message with the last used alias was not sent. */
+void link_aliases_forget(struct link_aliases *a);
 
 /* link.c */
 const char *link_stage_name(enum link_stage stage);

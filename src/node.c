@@ -22,6 +22,7 @@
 #include "dataplane.h"
 #include "link.h"
 #include "log.h"
+#include "native.h"
 #include "netlink.h"
 #include "node_internal.h"
 #include "options.h"
@@ -35,8 +36,9 @@
 #include "uplink.h"
 #include "util.h"
 
-/* A message of the wire in its MQTT packet, with room for the properties that a broker adds. */
-#define MQTT_PACKET_MAX (COMPAT_MESSAGE_MAX + COMPAT_TOPIC_MAX + 1024)
+/* A message in its MQTT packet, with room for the properties that a broker adds. */
+#define OLD_PACKET_MAX (COMPAT_MESSAGE_MAX + COMPAT_TOPIC_MAX + 1024)
+#define NATIVE_PACKET_MAX (FRAME_MESSAGE_MAX + NETWORK_TOPIC_MAX + 1024)
 /* What an announced absurd length may take before it fails. */
 #define MEMORY_MARGIN (32u * 1024 * 1024)
 #define STOP_TIMEOUT_MS 5000
@@ -100,6 +102,8 @@ node_stop(struct node *n, int status)
 	n->status = status;
 	service_notify("STOPPING=1");
 	tun_pause(n->tun);
+	if (dataplane_native(n->dataplane) != NULL)
+		native_goodbye(dataplane_native(n->dataplane), util_now_ms());
 	uplink_stop(n->uplink);
 	node_routes_default(n, false); /* the hook may need the network */
 	node_hooks_tell(n, false);
@@ -208,6 +212,18 @@ make_interface(struct node *n, char **error)
 	return set_up_interface(n, error);
 }
 
+static enum frame_padding
+padding_of(const struct settings *s)
+{
+	static const enum frame_padding paddings[] = {
+	    [PADDING_NONE] = FRAME_PAD_NONE,
+	    [PADDING_16] = FRAME_PAD_16,
+	    [PADDING_BUCKETS] = FRAME_PAD_BUCKETS,
+	};
+
+	return paddings[s->padding];
+}
+
 static int
 make_dataplane(struct node *n)
 {
@@ -218,6 +234,11 @@ make_dataplane(struct node *n)
 	    .topic_prefix = n->fixed->topic_prefix,
 	    .password = n->fixed->password,
 	    .stats = &n->stats,
+	    .network = n->fixed->wire == WIRE_NATIVE ? &n->network : NULL,
+	    .wheel = ticker_wheel(n->ticker),
+	    .name = n->fixed->name,
+	    .padding = padding_of(n->fixed),
+	    .rekey_ms = n->fixed->rekey_s * 1000,
 	};
 	struct dataplane_callbacks callbacks = node_dataplane_callbacks(n);
 
@@ -240,7 +261,7 @@ make_uplink(struct node *n, char **error)
 	    .children = n->children,
 	    .stats = &n->stats,
 	    .client_id = n->client_id,
-	    .max_packet = MQTT_PACKET_MAX,
+	    .max_packet = n->fixed->wire == WIRE_NATIVE ? NATIVE_PACKET_MAX : OLD_PACKET_MAX,
 	};
 	struct uplink_callbacks callbacks = node_uplink_callbacks(n);
 
@@ -287,9 +308,10 @@ make_parts(struct node *n, char **error)
 	if (priv_lookup(n->fixed->user, n->fixed->group, &uid, &gid, error) == -1 ||
 	    (n->fixed->pid_file != NULL &&
 		service_pid_open(n->fixed->pid_file, uid, error) == -1) ||
-	    make_loop(n, error) == -1 || make_interface(n, error) == -1 ||
-	    make_dataplane(n) == -1 || make_uplink(n, error) == -1 ||
-	    make_control(n, error) == -1 || node_apply_peers(n) == -1 || node_apply_topics(n) == -1)
+	    node_make_network(n, error) == -1 || make_loop(n, error) == -1 ||
+	    make_interface(n, error) == -1 || make_dataplane(n) == -1 ||
+	    make_uplink(n, error) == -1 || make_control(n, error) == -1 ||
+	    node_apply_peers(n) == -1 || node_apply_topics(n) == -1)
 		return -1;
 	node_routes_apply(n);
 	if (priv_drop(uid, gid, error) == -1)
@@ -312,8 +334,8 @@ node_new(const struct options *o, struct settings *s, char **error)
 	n->options = o;
 	n->fixed = n->settings = s;
 	n->started_ms = util_now_ms();
-	if (aead_init() == -1 || link_library_init() == -1) {
-		*error = util_format("libsodium or libmosquitto cannot be initialised");
+	if (link_library_init() == -1) {
+		*error = util_format("libmosquitto cannot be initialised");
 	} else if (make_parts(n, error) == 0) {
 		return n;
 	}
@@ -368,5 +390,6 @@ node_free(struct node *n)
 	if (n->settings != n->fixed)
 		settings_free(n->settings);
 	settings_free(n->fixed);
+	network_clear(&n->network);
 	free(n);
 }

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "aead_hash.h"
 #include "log.h"
+#include "native.h"
 #include "peer.h"
 #include "settings.h"
 #include "ticker.h"
@@ -78,24 +80,71 @@ report_traffic(const struct node *n, cJSON *traffic, cJSON *drops)
 static void
 report_peer_counts(const struct node *n, cJSON *o)
 {
-	size_t configured = 0, heard = 0;
+	size_t configured = 0, learnt = 0, up = 0;
+	struct channel_facts facts;
 
-	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
-		*(p->configured ? &configured : &heard) += 1;
+	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
+		*(p->configured ? &configured : &learnt) += 1;
+		native_peer_facts(p, &facts);
+		up += facts.state == CHANNEL_UP ? 1 : 0;
+	}
 	add_count(o, "configured", configured);
-	add_count(o, "heard", heard);
+	add_count(o, "learnt", learnt);
+	if (dataplane_native(n->dataplane) != NULL)
+		add_count(o, "up", up);
+	else
+		cJSON_AddNullToObject(o, "up");
 }
 
 static void
 report_warnings(const struct node *n, cJSON *array)
 {
-	if (n->fixed->password == NULL)
-		cJSON_AddItemToArray(array, cJSON_CreateString("packets are not encrypted"));
+	const char *password =
+	    n->fixed->wire == WIRE_NATIVE ? n->settings->password : n->fixed->password;
+
+	if (password == NULL && dataplane_uses_old_wire(n->dataplane))
+		cJSON_AddItemToArray(
+		    array, cJSON_CreateString(
+			       dataplane_native(n->dataplane) == NULL
+				   ? "packets are not encrypted"
+				   : "packets of peers with wire mqtt_vpn are not encrypted"));
 	if (n->stats.value[STAT_ADDRESS_CONFLICTS] > 0)
 		cJSON_AddItemToArray(array,
 		    cJSON_CreateString("another node uses our address (see address_conflicts)"));
 	if (!n->interface_up)
 		cJSON_AddItemToArray(array, cJSON_CreateString("the interface is down"));
+}
+
+static void
+add_text(cJSON *o, const char *name, const char *text)
+{
+	cJSON_AddItemToObject(
+	    o, name, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+static void
+add_key(cJSON *o, const char *name, const uint8_t *key)
+{
+	char text[AEAD_KEY_TEXT];
+
+	if (key != NULL)
+		aead_key_format(text, key);
+	add_text(o, name, key != NULL ? text : NULL);
+}
+
+static void
+report_wire(const struct node *n, cJSON *o)
+{
+	const struct settings *s = n->fixed;
+	bool native = s->wire == WIRE_NATIVE, pubkey = native && s->mode == MODE_PUBKEY;
+
+	add_text(o, "wire", native ? "native" : "mqtt_vpn");
+	cJSON_AddBoolToObject(o, "encrypted", native || s->password != NULL);
+	add_text(o, "network", native ? s->network : NULL);
+	add_text(o, "mode", !native ? NULL : pubkey ? "pubkey" : "psk");
+	add_text(o, "name", native ? s->name : NULL);
+	add_key(o, "public_key", pubkey ? n->network.public_key : NULL);
+	add_text(o, "topics", !native ? NULL : s->plain_topics ? "plain" : "hashed");
 }
 
 static cJSON *
@@ -107,8 +156,7 @@ on_status(void *arg, const char *argument, char **error)
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	add_count(o, "uptime_ms", util_now_ms() - n->started_ms);
-	cJSON_AddStringToObject(o, "wire", "mqtt_vpn");
-	cJSON_AddBoolToObject(o, "encrypted", n->fixed->password != NULL);
+	report_wire(n, o);
 	report_interface(n, cJSON_AddObjectToObject(o, "interface"));
 	uplink_report(n->uplink, cJSON_AddObjectToObject(o, "link"));
 	report_peer_counts(n, cJSON_AddObjectToObject(o, "peers"));
@@ -116,6 +164,36 @@ on_status(void *arg, const char *argument, char **error)
 	    n, cJSON_AddObjectToObject(o, "traffic"), cJSON_AddObjectToObject(o, "drops"));
 	report_warnings(n, cJSON_AddArrayToObject(o, "warnings"));
 	return o;
+}
+
+/* null for what has never been. */
+static void
+add_ago(cJSON *o, const char *name, uint64_t then, uint64_t now)
+{
+	cJSON_AddItemToObject(
+	    o, name, then != 0 ? cJSON_CreateNumber((double)(now - then)) : cJSON_CreateNull());
+}
+
+static void
+report_channel(const struct peer *p, uint64_t now, cJSON *o)
+{
+	static const char *const states[] = {[CHANNEL_IDLE] = "idle",
+	    [CHANNEL_CONNECTING] = "connecting",
+	    [CHANNEL_UP] = "up",
+	    [CHANNEL_UNREACHABLE] = "unreachable"};
+	bool native = p->wire == PEER_NATIVE;
+	struct channel_facts f;
+
+	native_peer_facts(p, &f);
+	add_text(o, "wire", native ? "native" : "mqtt_vpn");
+	add_key(o, "public_key", p->has_public_key ? p->public_key : NULL);
+	add_text(o, "told_name", f.name[0] != '\0' ? f.name : NULL);
+	add_text(o, "state", native ? states[f.state] : NULL);
+	add_ago(o, "session_age_ms", f.handshake_ms, now);
+	add_ago(o, "last_handshake_ms_ago", f.last_handshake_ms, now);
+	cJSON_AddItemToObject(o, "handshake_rtt_us",
+	    f.rtt_us != 0 ? cJSON_CreateNumber(f.rtt_us) : cJSON_CreateNull());
+	add_count(o, "waiting", f.waiting);
 }
 
 static void
@@ -132,13 +210,13 @@ report_peer(const struct peer *p, uint64_t now, cJSON *o)
 	for (size_t i = 0; i < p->route_count; i++)
 		add_prefix(routes, &p->routes[i]);
 	cJSON_AddBoolToObject(o, "configured", p->configured);
-	cJSON_AddItemToObject(o, "heard_ms_ago",
-	    p->heard_ms != 0 ? cJSON_CreateNumber((double)(now - p->heard_ms))
-			     : cJSON_CreateNull());
+	add_ago(o, "heard_ms_ago", p->heard_ms, now);
+	report_channel(p, now, o);
 	add_count(o, "tx_packets", p->tx_packets);
 	add_count(o, "tx_bytes", p->tx_bytes);
 	add_count(o, "rx_packets", p->rx_packets);
 	add_count(o, "rx_bytes", p->rx_bytes);
+	add_count(o, "drops", p->drops);
 }
 
 static cJSON *

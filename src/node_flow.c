@@ -15,6 +15,7 @@
 #include "dataplane.h"
 #include "link.h"
 #include "log.h"
+#include "native.h"
 #include "netlink.h"
 #include "peer.h"
 #include "resolve.h"
@@ -28,17 +29,33 @@
 #define EXPIRY_CHECK_MS 60000
 #define CONFLICT_TELL_MS 60000
 
+/* Reading goes on while there is no connection, to drop what comes, not to queue it. */
+static bool
+pause_if_blocked(struct node *n)
+{
+	if (!uplink_blocked(n->uplink) || !uplink_is_up(n->uplink))
+		return false;
+	stats_count(&n->stats, STAT_TX_BLOCKED);
+	tun_pause(n->tun);
+	return true;
+}
+
 static bool
 on_tun_packet(void *arg, uint8_t *buf, size_t len)
 {
 	struct node *n = arg;
 
-	dataplane_send(n->dataplane, buf, len);
-	if (!uplink_blocked(n->uplink) || !uplink_is_up(n->uplink))
-		return true;
-	stats_count(&n->stats, STAT_TX_BLOCKED);
-	tun_pause(n->tun);
-	return false;
+	dataplane_send(n->dataplane, buf, len, util_now_ms());
+	return !pause_if_blocked(n);
+}
+
+static void
+on_tun_burst_end(void *arg)
+{
+	struct node *n = arg;
+
+	dataplane_flush(n->dataplane);
+	pause_if_blocked(n);
 }
 
 static void
@@ -151,6 +168,9 @@ on_up(void *arg)
 {
 	struct node *n = arg;
 
+	if (dataplane_native(n->dataplane) != NULL)
+		native_up(dataplane_native(n->dataplane),
+		    uplink_max_payload(n->uplink, NETWORK_TOPIC_MAX), util_now_ms());
 	node_routes_default(n, true);
 	node_hooks_tell(n, true);
 	tell_service_manager(n);
@@ -202,7 +222,8 @@ node_on_network_change(void *arg, enum netlink_change change)
 struct tun_callbacks
 node_tun_callbacks(struct node *n)
 {
-	return (struct tun_callbacks){.packet = on_tun_packet, .gone = on_tun_gone, .arg = n};
+	return (struct tun_callbacks){
+	    .packet = on_tun_packet, .burst_end = on_tun_burst_end, .gone = on_tun_gone, .arg = n};
 }
 
 struct dataplane_callbacks

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "dataplane.h"
 #include "netlink.h"
+#include "network.h"
 #include "stats.h"
 #include "tun.h"
 #include "uplink.h"
@@ -58,6 +59,7 @@ struct node {
 	struct netlink *netlink;
 	struct tun *tun;
 	struct peer_table *peers;
+	struct network network; /* of the native wire */
 	struct dataplane *dataplane;
 	struct uplink *uplink;
 	struct control *control;
@@ -95,6 +97,10 @@ bool node_hooks_idle(const struct node *n);
 int node_reload(struct node *n, char **restart, char **error);
 int node_apply_peers(struct node *n);
 int node_apply_topics(struct node *n);
+
+/* node_network.c: derives the network's keys from the settings, which takes a second with a
+ * passphrase. Returns 0, or -1 with a new string in *error. */
+int node_make_network(struct node *n, char **error);
 
 /* node_control.c */
 extern const struct control_command node_commands[];

@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "log.h"
+#include "native.h"
 #include "options.h"
 #include "peer.h"
 #include "settings.h"
@@ -24,47 +25,103 @@ int
 node_apply_peers(struct node *n)
 {
 	const struct settings *s = n->settings;
+	bool old_wire = false;
 	int rc = 0;
 
 	peer_table_mark(n->peers);
 	for (size_t i = 0; i < s->peer_count; i++) {
 		const struct settings_peer *p = &s->peers[i];
+		struct peer_spec spec = {
+		    .name = p->name,
+		    .wire = p->wire == WIRE_NATIVE ? PEER_NATIVE : PEER_MQTT_VPN,
+		    .addrs = p->addrs,
+		    .addr_count = p->addr_count,
+		    .routes = p->routes,
+		    .route_count = p->route_count,
+		    .public_key = p->has_public_key ? p->public_key : NULL,
+		};
 
-		if (peer_table_set(n->peers, p->name, p->addrs, p->addr_count, p->routes,
-			p->route_count) == -1) {
+		old_wire = old_wire || spec.wire == PEER_MQTT_VPN;
+		if (peer_table_set(n->peers, &spec) == -1) {
 			log_error("peer \"%s\": %s", p->name, strerror(errno));
 			rc = -1;
 		}
 	}
 	peer_table_sweep(n->peers);
+	if (n->fixed->wire == WIRE_NATIVE)
+		dataplane_set_password(n->dataplane, s->password);
+	dataplane_use_old_wire(n->dataplane, old_wire);
 	return rc;
 }
 
-/* Our own addresses, the broadcast topic, and the addresses that we receive for others. */
+/* Topics in the making; all of them have room for the longest. */
+struct topic_list {
+	struct uplink_topic *topics;
+	char *text;
+	size_t count;
+};
+
+#define TOPIC_MAX (NETWORK_TOPIC_MAX > COMPAT_TOPIC_MAX ? NETWORK_TOPIC_MAX : COMPAT_TOPIC_MAX)
+
+/* Where the text of the next topic goes. */
+static char *
+next_topic(struct topic_list *l, bool required, bool no_local)
+{
+	char *text = l->text + l->count * TOPIC_MAX;
+
+	l->topics[l->count++] =
+	    (struct uplink_topic){.topic = text, .required = required, .no_local = no_local};
+	return text;
+}
+
+static void
+list_native(struct node *n, struct topic_list *l)
+{
+	const struct native *native = dataplane_native(n->dataplane);
+	size_t own = n->fixed->addr_count;
+
+	for (size_t i = 0; i < native_id_count(native); i++)
+		network_topic(
+		    &n->network, next_topic(l, i < own, false), native_id(native, i)->part, "+");
+	network_topic(&n->network, next_topic(l, false, true), n->network.broadcast_part, "+");
+}
+
+static void
+list_old(struct node *n, struct topic_list *l)
+{
+	const struct settings *fixed = n->fixed, *s = n->settings;
+
+	for (size_t i = 0; i < fixed->addr_count; i++)
+		compat_topic(next_topic(l, fixed->wire == WIRE_MQTT_VPN, false),
+		    fixed->topic_prefix, &fixed->addrs[i].addr);
+	for (size_t i = 0; i < s->forward_count; i++)
+		compat_topic(next_topic(l, false, false), fixed->topic_prefix, &s->forwards[i]);
+	compat_broadcast_topic(next_topic(l, false, true), fixed->topic_prefix);
+}
+
+/* On each wire: our own addresses, those that we receive for others, and broadcast. */
 int
 node_apply_topics(struct node *n)
 {
-	const struct settings *fixed = n->fixed, *s = n->settings;
-	size_t count = fixed->addr_count + 1 + s->forward_count, used = 0;
-	struct uplink_topic *topics = calloc(count, sizeof(topics[0]));
-	char *text = calloc(count, COMPAT_TOPIC_MAX);
+	const struct settings *s = n->settings;
+	size_t most = 2 * (n->fixed->addr_count + s->forward_count + 1);
+	struct native *native = dataplane_native(n->dataplane);
+	struct topic_list l = {calloc(most, sizeof(l.topics[0])), calloc(most, TOPIC_MAX), 0};
 	int rc = -1;
 
-	if (topics == NULL || text == NULL)
+	if (l.topics == NULL || l.text == NULL)
 		goto out;
-	for (size_t i = 0; i < fixed->addr_count; i++, used++)
-		topics[used] = (struct uplink_topic){.required = true,
-		    .topic = compat_topic(text + used * COMPAT_TOPIC_MAX, fixed->topic_prefix,
-			&fixed->addrs[i].addr)};
-	for (size_t i = 0; i < s->forward_count; i++, used++)
-		topics[used].topic = compat_topic(
-		    text + used * COMPAT_TOPIC_MAX, fixed->topic_prefix, &s->forwards[i]);
-	topics[used] = (struct uplink_topic){.no_local = true,
-	    .topic = compat_broadcast_topic(text + used * COMPAT_TOPIC_MAX, fixed->topic_prefix)};
-	rc = uplink_set_topics(n->uplink, topics, used + 1);
+	if (native != NULL) {
+		if (native_set_forwards(native, s->forwards, s->forward_count) == -1)
+			goto out;
+		list_native(n, &l);
+	}
+	if (dataplane_uses_old_wire(n->dataplane))
+		list_old(n, &l);
+	rc = uplink_set_topics(n->uplink, l.topics, l.count);
 out:
-	free(topics);
-	free(text);
+	free(l.topics);
+	free(l.text);
 	if (rc == -1)
 		errno = ENOMEM;
 	return rc;

@@ -1,5 +1,6 @@
 /*
- * The peer table: a list for people and a route table for packets.
+ * The peer table: a list for people; route tables for packets; indices of the names, for a reload,
+ * and of the keys, for handshakes.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,20 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead_hash.h"
+#include "peer_internal.h"
 #include "route.h"
-
-/*
- * Invariant: a peer that was only heard has one address, which no configured peer holds; else its
- * host route would hide the route through the configured one.
- */
-struct peer_table {
-	struct peer *first;
-	struct peer **first_heard;  /* where the pointer to it is: behind the configured ones */
-	struct route_table *routes; /* of all peers but the stale ones */
-	size_t heard_count;
-	struct prefix *local;
-	size_t local_count;
-};
 
 struct peer_table *
 peer_table_new(void)
@@ -34,10 +24,11 @@ peer_table_new(void)
 
 	if (t == NULL)
 		return NULL;
-	t->first_heard = &t->first;
+	t->first_learnt = t->end = &t->first;
 	t->routes = route_table_new();
-	if (t->routes == NULL) {
-		free(t);
+	t->learnt = route_table_new();
+	if (t->routes == NULL || t->learnt == NULL) {
+		peer_table_free(t);
 		return NULL;
 	}
 	return t;
@@ -66,8 +57,25 @@ peer_table_free(struct peer_table *t)
 		peer_free(p);
 	}
 	route_table_free(t->routes);
+	route_table_free(t->learnt);
+	peer_index_clear(&t->names);
+	peer_index_clear(&t->keys);
 	free(t->local);
 	free(t);
+}
+
+void
+peer_table_on_gone(struct peer_table *t, peer_gone_fn gone, void *arg)
+{
+	t->gone = gone;
+	t->gone_arg = arg;
+}
+
+static void
+tell_gone(const struct peer_table *t, struct peer *p)
+{
+	if (t->gone != NULL)
+		t->gone(t->gone_arg, p);
 }
 
 static void *
@@ -80,77 +88,107 @@ copy(const void *items, size_t count, size_t size)
 	return new;
 }
 
-/* name is NULL for one that was only heard. */
-static struct peer *
-peer_new(const char *name, const struct addr *addrs, size_t addr_count, const struct prefix *routes,
-    size_t route_count)
+struct peer *
+peer_new(const struct peer_spec *spec)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	p->configured = name != NULL;
-	p->name = name != NULL ? strdup(name) : NULL;
-	p->addrs = copy(addrs, addr_count, sizeof(*addrs));
-	p->addr_count = addr_count;
-	p->routes = copy(routes, route_count, sizeof(*routes));
-	p->route_count = route_count;
-	if ((name != NULL && p->name == NULL) || p->addrs == NULL || p->routes == NULL) {
+	p->configured = spec->name != NULL;
+	p->name = spec->name != NULL ? strdup(spec->name) : NULL;
+	p->wire = spec->wire;
+	p->addrs = copy(spec->addrs, spec->addr_count, sizeof(*spec->addrs));
+	p->addr_count = spec->addr_count;
+	p->routes = copy(spec->routes, spec->route_count, sizeof(*spec->routes));
+	p->route_count = spec->route_count;
+	p->has_public_key = spec->public_key != NULL;
+	if (p->has_public_key)
+		memcpy(p->public_key, spec->public_key, sizeof(p->public_key));
+	if ((p->configured && p->name == NULL) || p->addrs == NULL || p->routes == NULL) {
 		peer_free(p);
 		return NULL;
 	}
 	return p;
 }
 
-static struct prefix
-host_prefix(const struct addr *a)
+/* The list. */
+
+void
+peer_link(struct peer_table *t, struct peer **at, struct peer *p)
+{
+	p->next = *at;
+	p->at = at;
+	*at = p;
+	if (p->next != NULL)
+		p->next->at = &p->next;
+	else
+		t->end = &p->next;
+}
+
+static void
+link_configured(struct peer_table *t, struct peer *p)
+{
+	peer_link(t, t->first_learnt, p);
+	t->first_learnt = &p->next;
+}
+
+static void
+unlink_peer(struct peer_table *t, struct peer *p)
+{
+	*p->at = p->next;
+	if (p->next != NULL)
+		p->next->at = p->at;
+	else
+		t->end = p->at;
+	if (t->first_learnt == &p->next)
+		t->first_learnt = p->at;
+}
+
+void
+peer_drop(struct peer_table *t, struct peer *p)
+{
+	tell_gone(t, p);
+	unlink_peer(t, p);
+	peer_free(p);
+}
+
+struct peer *
+peer_first(const struct peer_table *t)
+{
+	return t->first;
+}
+
+/* Addresses. */
+
+struct prefix
+peer_host_prefix(const struct addr *a)
 {
 	return (struct prefix){.addr = *a, .len = addr_bits(a)};
 }
 
-/* Enters p's routes. The caller has looked for conflicts and reserved the room: nothing can fail.
- */
-static void
-enter_routes(struct peer_table *t, struct peer *p)
+static bool
+has_address(const struct peer *p, const struct addr *a)
 {
-	struct prefix host;
 	size_t i;
 
 	for (i = 0; i < p->addr_count; i++) {
-		host = host_prefix(&p->addrs[i]);
-		(void)route_add(t->routes, &host, p);
+		if (addr_equal(&p->addrs[i], a))
+			return true;
 	}
-	for (i = 0; i < p->route_count; i++)
-		(void)route_add(t->routes, &p->routes[i], p);
+	return false;
 }
 
-static void
-leave_routes(struct peer_table *t, const struct peer *p)
+static bool
+has_addresses_of(const struct peer *p, const struct peer *other)
 {
-	struct prefix host;
 	size_t i;
 
-	for (i = 0; i < p->addr_count; i++) {
-		host = host_prefix(&p->addrs[i]);
-		route_remove(t->routes, &host, p);
+	for (i = 0; i < other->addr_count; i++) {
+		if (!has_address(p, &other->addrs[i]))
+			return false;
 	}
-	for (i = 0; i < p->route_count; i++)
-		route_remove(t->routes, &p->routes[i], p);
-}
-
-/* Takes *at out of the list and forgets it. */
-static void
-drop(struct peer_table *t, struct peer **at)
-{
-	struct peer *p = *at;
-
-	*at = p->next;
-	if (t->first_heard == &p->next)
-		t->first_heard = at;
-	if (!p->configured)
-		t->heard_count--;
-	leave_routes(t, p);
-	peer_free(p);
+	return true;
 }
 
 int
@@ -180,165 +218,36 @@ local_len(const struct peer_table *t, const struct addr *a)
 	return len;
 }
 
-static bool
-has_address(const struct peer *p, const struct addr *a)
+struct peer *
+peer_configured_for(const struct peer_table *t, const struct addr *a)
 {
-	size_t i;
-
-	for (i = 0; i < p->addr_count; i++) {
-		if (addr_equal(&p->addrs[i], a))
-			return true;
-	}
-	return false;
+	return route_find(t->routes, a, local_len(t, a));
 }
 
-/* Whether a is p's address, or behind it by a route of at least min_len. */
-static bool
-holds(const struct peer *p, const struct addr *a, uint8_t min_len)
+static struct peer *
+learnt_with(const struct peer_table *t, const struct addr *a)
 {
-	size_t i;
+	struct prefix host = peer_host_prefix(a);
 
-	if (has_address(p, a))
-		return true;
-	for (i = 0; i < p->route_count; i++) {
-		if (p->routes[i].len >= min_len && prefix_contains(&p->routes[i], a))
-			return true;
-	}
-	return false;
-}
-
-static bool
-prefix_taken(const struct peer_table *t, const struct prefix *prefix, const struct peer *by)
-{
-	const struct peer *p = route_get(t->routes, prefix);
-
-	return p != NULL && p != by && p->configured;
-}
-
-/* Whether another configured peer than by has one of these. */
-static bool
-any_taken(const struct peer_table *t, const struct peer *by, const struct addr *addrs,
-    size_t addr_count, const struct prefix *routes, size_t route_count)
-{
-	struct prefix host;
-	size_t i;
-
-	for (i = 0; i < addr_count; i++) {
-		host = host_prefix(&addrs[i]);
-		if (prefix_taken(t, &host, by))
-			return true;
-	}
-	for (i = 0; i < route_count; i++) {
-		if (prefix_taken(t, &routes[i], by))
-			return true;
-	}
-	return false;
-}
-
-/* Where the pointer to the peer of that name is, or NULL. */
-static struct peer **
-find_name(struct peer_table *t, const char *name)
-{
-	struct peer **at;
-
-	for (at = &t->first; *at != NULL && (*at)->configured; at = &(*at)->next) {
-		if (strcmp((*at)->name, name) == 0)
-			return at;
-	}
-	return NULL;
-}
-
-static void
-add_counters(struct peer *p, const struct peer *other)
-{
-	if (other->heard_ms > p->heard_ms)
-		p->heard_ms = other->heard_ms;
-	p->tx_packets += other->tx_packets;
-	p->tx_bytes += other->tx_bytes;
-	p->rx_packets += other->rx_packets;
-	p->rx_bytes += other->rx_bytes;
-}
-
-static void
-merge_heard(struct peer_table *t, struct peer *p)
-{
-	struct peer **at = t->first_heard, *other;
-
-	while (*at != NULL) {
-		other = *at;
-		if (holds(p, other->addrs, local_len(t, other->addrs))) {
-			add_counters(p, other);
-			drop(t, at);
-		} else {
-			at = &other->next;
-		}
-	}
-}
-
-/* Links p behind the other configured peers. */
-static void
-link_configured(struct peer_table *t, struct peer *p)
-{
-	p->next = *t->first_heard;
-	*t->first_heard = p;
-	t->first_heard = &p->next;
-}
-
-int
-peer_table_set(struct peer_table *t, const char *name, const struct addr *addrs, size_t addr_count,
-    const struct prefix *routes, size_t route_count)
-{
-	struct peer **at = find_name(t, name);
-	struct peer *new;
-
-	assert(addr_count > 0);
-	if (any_taken(t, at != NULL ? *at : NULL, addrs, addr_count, routes, route_count)) {
-		errno = EEXIST;
-		return -1;
-	}
-	new = peer_new(name, addrs, addr_count, routes, route_count);
-	if (new == NULL || route_reserve(t->routes, addr_count + route_count) == -1) {
-		peer_free(new);
-		return -1;
-	}
-	if (at != NULL) {
-		add_counters(new, *at);
-		drop(t, at);
-	}
-	merge_heard(t, new);
-	link_configured(t, new);
-	enter_routes(t, new);
-	return 0;
-}
-
-void
-peer_table_mark(struct peer_table *t)
-{
-	struct peer *p;
-
-	for (p = t->first; p != NULL && p->configured; p = p->next) {
-		p->stale = true;
-		leave_routes(t, p);
-	}
-}
-
-void
-peer_table_sweep(struct peer_table *t)
-{
-	struct peer **at = &t->first;
-
-	while (*at != NULL) {
-		if ((*at)->stale)
-			drop(t, at);
-		else
-			at = &(*at)->next;
-	}
+	return route_get(t->learnt, &host);
 }
 
 struct peer *
 peer_for_destination(const struct peer_table *t, const struct addr *dst)
 {
-	return route_find(t->routes, dst, local_len(t, dst));
+	struct peer *p = peer_configured_for(t, dst);
+
+	return p != NULL ? p : learnt_with(t, dst);
+}
+
+struct peer *
+peer_by_address(const struct peer_table *t, const struct addr *a)
+{
+	struct prefix host = peer_host_prefix(a);
+	struct peer *p = route_get(t->routes, &host);
+
+	/* a route of one address is not yet the peer's own */
+	return p != NULL && has_address(p, a) ? p : learnt_with(t, a);
 }
 
 const struct addr *
@@ -356,86 +265,213 @@ peer_address(const struct peer *p, const struct addr *dst)
 	return best != NULL ? best : &p->addrs[0];
 }
 
-/* Forgets the peer that was silent longest, if that is long enough. */
+/* Names and keys. */
+
 static bool
-make_room(struct peer_table *t, uint64_t now_ms)
+has_name(const struct peer *p, const void *name)
 {
-	struct peer **at, **oldest = NULL;
+	return strcmp(p->name, name) == 0;
+}
 
-	for (at = t->first_heard; *at != NULL; at = &(*at)->next) {
-		if (oldest == NULL || (*at)->heard_ms < (*oldest)->heard_ms)
-			oldest = at;
+static uint64_t
+hash_name(const char *name)
+{
+	uint64_t hash[2];
+
+	aead_hash((uint8_t *)hash, sizeof(hash), NULL, name, strlen(name), NULL, 0);
+	return hash[0];
+}
+
+static bool
+has_key(const struct peer *p, const void *key)
+{
+	return memcmp(p->public_key, key, sizeof(p->public_key)) == 0;
+}
+
+/* A key is as good as random; and only those of the configuration are ever entered. */
+static uint64_t
+hash_key(const uint8_t key[AEAD_KEY_LEN])
+{
+	uint64_t hash;
+
+	memcpy(&hash, key, sizeof(hash));
+	return hash;
+}
+
+struct peer *
+peer_by_key(const struct peer_table *t, const uint8_t key[AEAD_KEY_LEN])
+{
+	return peer_index_find(&t->keys, hash_key(key), has_key, key);
+}
+
+/* Configured peers. */
+
+/* Enters all that p is found by but its name. The caller has looked for conflicts and reserved the
+ * room: nothing can fail. */
+static void
+enter(struct peer_table *t, struct peer *p)
+{
+	struct prefix host;
+	size_t i;
+
+	for (i = 0; i < p->addr_count; i++) {
+		host = peer_host_prefix(&p->addrs[i]);
+		(void)route_add(t->routes, &host, p);
 	}
-	if (oldest == NULL || (*oldest)->heard_ms + PEER_HEARD_YIELD_MS > now_ms)
+	for (i = 0; i < p->route_count; i++)
+		(void)route_add(t->routes, &p->routes[i], p);
+	if (p->has_public_key)
+		peer_index_add(&t->keys, hash_key(p->public_key), p);
+}
+
+static void
+leave(struct peer_table *t, const struct peer *p)
+{
+	struct prefix host;
+	size_t i;
+
+	for (i = 0; i < p->addr_count; i++) {
+		host = peer_host_prefix(&p->addrs[i]);
+		route_remove(t->routes, &host, p);
+	}
+	for (i = 0; i < p->route_count; i++)
+		route_remove(t->routes, &p->routes[i], p);
+	if (p->has_public_key)
+		peer_index_remove(&t->keys, hash_key(p->public_key), p);
+}
+
+static bool
+is_another(const struct peer *found, const struct peer *p)
+{
+	return found != NULL && found != p;
+}
+
+/* Whether a configured peer other than p has an address, a route or the key of spec. */
+static bool
+is_taken(const struct peer_table *t, const struct peer *p, const struct peer_spec *spec)
+{
+	struct prefix host;
+	size_t i;
+
+	for (i = 0; i < spec->addr_count; i++) {
+		host = peer_host_prefix(&spec->addrs[i]);
+		if (is_another(route_get(t->routes, &host), p))
+			return true;
+	}
+	for (i = 0; i < spec->route_count; i++) {
+		if (is_another(route_get(t->routes, &spec->routes[i]), p))
+			return true;
+	}
+	return spec->public_key != NULL && is_another(peer_by_key(t, spec->public_key), p);
+}
+
+static int
+reserve(struct peer_table *t, const struct peer_spec *spec)
+{
+	if (route_reserve(t->routes, spec->addr_count + spec->route_count) == -1 ||
+	    peer_index_reserve(&t->names) == -1)
+		return -1;
+	return peer_index_reserve(&t->keys);
+}
+
+/* Whether what was bound to a, keys and topics, is as good for b. */
+static bool
+same_identity(const struct peer *a, const struct peer *b)
+{
+	if (a->wire != b->wire || a->has_public_key != b->has_public_key)
 		return false;
-	drop(t, oldest);
-	return true;
+	if (a->has_public_key && !has_key(a, b->public_key))
+		return false;
+	return addr_equal(&a->addrs[0], &b->addrs[0]) && has_addresses_of(a, b) &&
+	       has_addresses_of(b, a);
 }
 
-static struct peer *
-learn(struct peer_table *t, const struct addr *src, uint64_t now_ms)
+/* Gives p what new has, and frees new. */
+static void
+take_over(struct peer *p, struct peer *new)
 {
-	struct peer **at = t->first_heard, *p;
+	free(p->addrs);
+	free(p->routes);
+	p->wire = new->wire;
+	p->addrs = new->addrs;
+	p->addr_count = new->addr_count;
+	p->routes = new->routes;
+	p->route_count = new->route_count;
+	p->has_public_key = new->has_public_key;
+	memcpy(p->public_key, new->public_key, sizeof(p->public_key));
+	free(new->name);
+	free(new);
+}
 
-	if (addr_is_unspecified(src) || addr_is_multicast(src))
-		return NULL;
-	if (t->heard_count >= PEER_HEARD_MAX && !make_room(t, now_ms))
-		return NULL;
-	p = peer_new(NULL, src, 1, NULL, 0);
-	if (p == NULL || route_reserve(t->routes, 1) == -1) {
-		peer_free(p);
-		return NULL;
+static void
+change(struct peer_table *t, struct peer *p, struct peer *new)
+{
+	if (!same_identity(p, new))
+		tell_gone(t, p);
+	if (p->stale) {
+		p->stale = false;
+		unlink_peer(t, p);
+		link_configured(t, p);
+	} else {
+		leave(t, p);
 	}
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = p;
-	t->heard_count++;
-	enter_routes(t, p);
-	return p;
+	take_over(p, new);
+}
+
+int
+peer_table_set(struct peer_table *t, const struct peer_spec *spec)
+{
+	uint64_t hash = hash_name(spec->name);
+	struct peer *p = peer_index_find(&t->names, hash, has_name, spec->name), *new;
+
+	assert(spec->addr_count > 0);
+	if (is_taken(t, p, spec)) {
+		errno = EEXIST;
+		return -1;
+	}
+	new = peer_new(spec);
+	if (new == NULL || reserve(t, spec) == -1) {
+		peer_free(new);
+		return -1;
+	}
+	if (p != NULL) {
+		change(t, p, new);
+	} else {
+		p = new;
+		peer_index_add(&t->names, hash, p);
+		link_configured(t, p);
+	}
+	enter(t, p);
+	/* a reload does it once for all, when it is known what leads where */
+	if (!t->reloading)
+		peer_merge_learnt(t);
+	return 0;
 }
 
 void
-peer_heard(struct peer_table *t, const struct addr *src, size_t len, uint64_t now_ms)
+peer_table_mark(struct peer_table *t)
 {
-	struct peer *p = peer_for_destination(t, src);
+	struct peer *p;
 
-	if (p == NULL)
-		p = learn(t, src, now_ms);
-	if (p == NULL)
-		return;
-	p->heard_ms = now_ms;
-	p->rx_packets++;
-	p->rx_bytes += len;
-}
-
-uint64_t
-peer_table_next_expiry(const struct peer_table *t)
-{
-	uint64_t next = UINT64_MAX;
-	const struct peer *p;
-
-	for (p = *t->first_heard; p != NULL; p = p->next) {
-		if (p->heard_ms + PEER_HEARD_EXPIRY_MS < next)
-			next = p->heard_ms + PEER_HEARD_EXPIRY_MS;
+	t->reloading = true;
+	for (p = t->first; p != *t->first_learnt; p = p->next) {
+		p->stale = true;
+		leave(t, p);
 	}
-	return next;
 }
 
 void
-peer_table_expire(struct peer_table *t, uint64_t now_ms)
+peer_table_sweep(struct peer_table *t)
 {
-	struct peer **at = t->first_heard;
+	struct peer *p, *next;
 
-	while (*at != NULL) {
-		if ((*at)->heard_ms + PEER_HEARD_EXPIRY_MS <= now_ms)
-			drop(t, at);
-		else
-			at = &(*at)->next;
+	t->reloading = false;
+	for (p = t->first; p != *t->first_learnt; p = next) {
+		next = p->next;
+		if (p->stale) {
+			peer_index_remove(&t->names, hash_name(p->name), p);
+			peer_drop(t, p);
+		}
 	}
-}
-
-const struct peer *
-peer_first(const struct peer_table *t)
-{
-	return t->first;
+	peer_merge_learnt(t);
 }

@@ -98,13 +98,6 @@ priv_drop(uid_t uid, gid_t gid, char **error)
 	return -1;
 }
 
-int
-priv_has_net_admin(void)
-{
-	return capng_get_caps_process() == 0 &&
-	       capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) == 1;
-}
-
 /* The memory that RLIMIT_DATA counts, in bytes. */
 static int
 data_size(uint64_t *size)

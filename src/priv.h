@@ -22,8 +22,6 @@ int priv_lookup(const char *user, const char *group, uid_t *uid, gid_t *gid, cha
  */
 int priv_drop(uid_t uid, gid_t gid, char **error);
 
-/* Whether the process may configure interfaces now. */
-int priv_has_net_admin(void);
 
 /* Bounds the memory that the process may ever take to what it has now and extra bytes (RLIMIT_DATA,
  * soft), so that an absurd message length ends in a failed allocation; children of module child get

@@ -36,7 +36,7 @@ struct route_table {
 	struct table ipv6;
 	/* Addresses that arrive become routes: their sender must not be able to choose collisions.
 	 */
-	uint32_t seed;
+	uint64_t seed;
 };
 
 struct route_table *
@@ -46,7 +46,7 @@ route_table_new(void)
 
 	if (t == NULL)
 		return NULL;
-	t->seed = aead_random_u32();
+	aead_random(&t->seed, sizeof(t->seed));
 	return t;
 }
 
@@ -72,31 +72,40 @@ table_to_change(struct route_table *t, const struct addr *a)
 	return a->family == ADDR_IPV4 ? &t->ipv4 : &t->ipv6;
 }
 
-static size_t
-hash(uint32_t seed, const struct prefix *network)
+/* A product carries only upwards: what differs in the upper bits must be brought down first, or
+ * addresses that differ at their end would all share a slot. */
+static uint64_t
+mix(uint64_t h)
 {
-	uint64_t half[2], h;
+	h = (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 32;
+}
+
+static size_t
+hash(uint64_t seed, const struct prefix *network)
+{
+	uint64_t half[2];
 
 	memcpy(half, network->addr.bytes, sizeof(half));
-	h = seed ^ network->len;
-	h = (h ^ half[0]) * UINT64_C(0x9e3779b97f4a7c15);
-	h = (h ^ h >> 32 ^ half[1]) * UINT64_C(0xd6e8feb86659fd93);
-	return (size_t)(h ^ h >> 32);
+	return (size_t)mix(mix(seed ^ network->len ^ half[0]) ^ half[1]);
 }
 
 /* The slot that holds network, or the free one where it belongs. The table has a free slot. */
 static size_t
-probe(const struct table *table, uint32_t seed, const struct prefix *network)
+probe(const struct table *table, uint64_t seed, const struct prefix *network)
 {
 	size_t i = hash(seed, network) & (table->size - 1);
 
-	while (table->slots[i].peer != NULL && !prefix_equal(&table->slots[i].network, network))
+	/* without host bits, and a struct of bytes alone: the same or not */
+	while (table->slots[i].peer != NULL &&
+	       memcmp(&table->slots[i].network, network, sizeof(*network)) != 0)
 		i = (i + 1) & (table->size - 1);
 	return i;
 }
 
 static struct peer *
-lookup(const struct table *table, uint32_t seed, const struct prefix *p)
+lookup(const struct table *table, uint64_t seed, const struct prefix *p)
 {
 	struct prefix network = prefix_network(p);
 
@@ -106,7 +115,7 @@ lookup(const struct table *table, uint32_t seed, const struct prefix *p)
 }
 
 static int
-grow(struct table *table, uint32_t seed)
+grow(struct table *table, uint64_t seed)
 {
 	struct table bigger = *table;
 	size_t i;
@@ -126,7 +135,7 @@ grow(struct table *table, uint32_t seed)
 }
 
 static int
-make_room(struct table *table, uint32_t seed, size_t count)
+make_room(struct table *table, uint64_t seed, size_t count)
 {
 	while ((table->count + count) * 4 > table->size * 3) {
 		if (grow(table, seed) == -1)
@@ -136,17 +145,26 @@ make_room(struct table *table, uint32_t seed, size_t count)
 }
 
 static void
-count_length(struct table *table, uint8_t len, int change)
+list_lengths(struct table *table)
 {
 	size_t i;
 
-	table->count += (size_t)change;
-	table->with_length[len] += (size_t)change;
 	table->length_count = 0;
 	for (i = LENGTHS; i-- > 0;) {
 		if (table->with_length[i] > 0)
 			table->lengths[table->length_count++] = (uint8_t)i;
 	}
+}
+
+static void
+count_length(struct table *table, uint8_t len, int change)
+{
+	bool was_used = table->with_length[len] > 0;
+
+	table->count += (size_t)change;
+	table->with_length[len] += (size_t)change;
+	if (was_used != (table->with_length[len] > 0))
+		list_lengths(table);
 }
 
 int
@@ -182,7 +200,7 @@ route_reserve(struct route_table *t, size_t count)
 
 /* Frees slot hole and closes the gap, so that no probe ends too early. */
 static void
-remove_slot(struct table *table, uint32_t seed, size_t hole)
+remove_slot(struct table *table, uint64_t seed, size_t hole)
 {
 	size_t mask = table->size - 1, i, home;
 

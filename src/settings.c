@@ -15,7 +15,7 @@
 #include "settings_internal.h"
 #include "util.h"
 
-#define FILE_SIZE_MAX (1024 * 1024)
+#define FILE_SIZE_MAX (4 * 1024 * 1024)
 
 typedef void (*warn_fn)(const char *text);
 
@@ -85,16 +85,44 @@ warn_about_broker(const struct settings_broker *b, warn_fn warn)
 	free(text);
 }
 
+static bool
+has_mqtt_vpn_peer(const struct settings *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->peer_count; i++) {
+		if (s->peers[i].wire == WIRE_MQTT_VPN)
+			return true;
+	}
+	return false;
+}
+
+static void
+warn_about_wire(const struct settings *s, warn_fn warn)
+{
+	if (s->wire == WIRE_MQTT_VPN) {
+		warn("the mqtt_vpn wire cannot tell a replayed packet from a new one, and any "
+		     "member of the network can pose as any other");
+		if (s->password == NULL)
+			warn("there is no passphrase: the broker, and whoever may subscribe there, "
+			     "can read and forge all packets");
+	} else if (has_mqtt_vpn_peer(s)) {
+		warn("there are peers with wire = mqtt_vpn: that wire cannot tell a replayed "
+		     "packet from a new one, and whoever has its password can pose as these "
+		     "peers");
+		if (s->password == NULL)
+			warn("there is no mqtt-vpn-password-file: the broker, and whoever may "
+			     "subscribe there, can read and forge all packets of the peers with "
+			     "wire = mqtt_vpn");
+	}
+}
+
 static void
 warn_about(const struct settings *s, const struct options *o, warn_fn warn)
 {
 	size_t i;
 
-	warn("the mqtt_vpn wire cannot tell a replayed packet from a new one, and any member of "
-	     "the network can pose as any other");
-	if (s->password == NULL)
-		warn("there is no passphrase: the broker, and whoever may subscribe there, can "
-		     "read and forge all packets");
+	warn_about_wire(s, warn);
 	if (o->secret_in_args)
 		warn("a password stood on the command line, where other users could have seen it: "
 		     "better keep it in a file");
@@ -152,6 +180,9 @@ settings_free(struct settings *s)
 	free(s->client_id);
 	free(s->topic_prefix);
 	util_free_secret(s->password);
+	free(s->network);
+	free(s->name);
+	util_free_secret(s->passphrase);
 	free(s->forwards);
 	free(s->pid_file);
 	free(s->control_socket);
@@ -160,6 +191,7 @@ settings_free(struct settings *s)
 	free(s->group);
 	free(s->up);
 	free(s->down);
+	aead_wipe(s, sizeof(*s)); /* it holds keys */
 	free(s);
 }
 
@@ -184,6 +216,28 @@ same_addresses(const struct settings *a, const struct settings *b)
 	return true;
 }
 
+static bool
+same_key(const uint8_t a[AEAD_KEY_LEN], const uint8_t b[AEAD_KEY_LEN])
+{
+	return aead_compare(a, b, AEAD_KEY_LEN) == 0;
+}
+
+/* The password is that of the network itself; that of a few peers of it is as easily changed as they
+ * are. */
+static bool
+same_password(const struct settings *a, const struct settings *b)
+{
+	return a->wire == WIRE_NATIVE || b->wire == WIRE_NATIVE ||
+	       same_text(a->password, b->password);
+}
+
+static bool
+same_passphrase(const struct settings *a, const struct settings *b)
+{
+	return same_password(a, b) && same_text(a->passphrase, b->passphrase) &&
+	       a->has_secret == b->has_secret && same_key(a->secret, b->secret);
+}
+
 char *
 settings_restart_needed(const struct settings *running, const struct settings *new)
 {
@@ -194,7 +248,17 @@ settings_restart_needed(const struct settings *running, const struct settings *n
 	    {"interface name", same_text(running->interface, new->interface)},
 	    {"address", same_addresses(running, new)},
 	    {"mtu", running->mtu == new->mtu},
-	    {"passphrase", same_text(running->password, new->password)},
+	    {"wire", running->wire == new->wire},
+	    {"mode", running->mode == new->mode},
+	    {"network", same_text(running->network, new->network)},
+	    {"name", same_text(running->name, new->name)},
+	    {"passphrase", same_passphrase(running, new)},
+	    {"private key", same_key(running->private_key, new->private_key)},
+	    {"kdf-passes", running->kdf_passes == new->kdf_passes},
+	    {"kdf-memory", running->kdf_memory_mib == new->kdf_memory_mib},
+	    {"rekey-interval", running->rekey_s == new->rekey_s},
+	    {"padding", running->padding == new->padding},
+	    {"topics", running->plain_topics == new->plain_topics},
 	    {"topic-prefix", same_text(running->topic_prefix, new->topic_prefix)},
 	    {"client-id", same_text(running->client_id, new->client_id)},
 	    {"pid-file", same_text(running->pid_file, new->pid_file)},

@@ -13,12 +13,16 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "aead.h"
 #include "log.h"
 
 struct options;
 
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/mqtt-vpn.conf"
 
+enum settings_wire { WIRE_NATIVE, WIRE_MQTT_VPN };
+enum settings_mode { MODE_PSK, MODE_PUBKEY };
+enum settings_padding { PADDING_NONE, PADDING_16, PADDING_BUCKETS };
 enum settings_transport { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UNIX };
 
 struct settings_broker {
@@ -49,6 +53,9 @@ struct settings_peer {
 	size_t addr_count;
 	struct prefix *routes;
 	size_t route_count;
+	enum settings_wire wire; /* that of the file when not set */
+	bool has_public_key;
+	uint8_t public_key[AEAD_KEY_LEN];
 	unsigned int line;
 };
 
@@ -58,9 +65,26 @@ struct settings {
 	struct prefix *addrs; /* of the interface */
 	size_t addr_count;
 	uint16_t mtu;
-	char *client_id;    /* NULL: "MQTT_VPN_" and random */
-	char *topic_prefix; /* "mqttip" */
-	char *password; /* of the wire: first line of passphrase-file, or -k; NULL: bare packets */
+	char *client_id;	 /* NULL: "MQTT_VPN_" and random */
+	enum settings_wire wire; /* native */
+	char *topic_prefix;	 /* "mqttip" */
+	/* Of the mqtt_vpn wire: the first line of passphrase-file, or -k, or, beside the native
+	 * wire, the first line of mqtt-vpn-password-file. NULL: bare packets. */
+	char *password;
+	/* The rest, down to rekey_s, means something on the native wire only. */
+	enum settings_mode mode; /* psk */
+	char *network;
+	char *name;	  /* of this node, told to its peers; default: the host's */
+	char *passphrase; /* NULL if there is none, or a key instead */
+	bool has_secret;  /* passphrase-file holds a key: no Argon2id */
+	uint8_t secret[AEAD_KEY_LEN];
+	uint32_t kdf_passes;	 /* 3; 1 to 16 */
+	uint32_t kdf_memory_mib; /* 64; 8 to 1024 */
+	bool has_private_key;
+	uint8_t private_key[AEAD_KEY_LEN]; /* of private-key-file */
+	bool plain_topics;		   /* topics = plain; default hashed */
+	enum settings_padding padding;	   /* none */
+	uint32_t rekey_s;		   /* rekey-interval: 120; 1 to 3600 */
 	struct addr *forwards;
 	size_t forward_count;
 	struct settings_broker *brokers;

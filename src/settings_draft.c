@@ -1,5 +1,5 @@
 /*
- * The draft: where values are gathered, with the place that each came from, and the sections.
+ * The draft: where values are gathered, what is said about them, and the sections.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,6 +18,9 @@
 
 #define INTERFACE_MAX 15 /* IFNAMSIZ less its NUL */
 #define PEER_NAME_MAX 63
+#define KDF_PASSES 3
+#define KDF_MEMORY_MIB 64
+#define REKEY_S 120
 
 int
 settings_draft_init(struct settings_draft *d)
@@ -29,17 +32,24 @@ settings_draft_init(struct settings_draft *d)
 	d->s->topic_prefix = strdup(COMPAT_PREFIX);
 	d->s->mtu = COMPAT_PACKET_MAX;
 	d->s->log_level = LOG_LEVEL_INFO;
+	d->s->kdf_passes = KDF_PASSES;
+	d->s->kdf_memory_mib = KDF_MEMORY_MIB;
+	d->s->rekey_s = REKEY_S;
 	return d->s->topic_prefix == NULL ? -1 : 0;
 }
 
 void
 settings_draft_clear(struct settings_draft *d)
 {
+	size_t i;
+
 	settings_free(d->s);
-	free(d->wire);
 	free(d->passphrase_file);
+	free(d->private_key_file);
+	free(d->mqtt_vpn_password_file);
 	free(d->broker_lines);
-	free(d->places);
+	for (i = 0; i < ARRAY_LEN(d->places); i++)
+		free(d->places[i].list);
 	free(d->error);
 	*d = (struct settings_draft){0};
 }
@@ -88,80 +98,14 @@ settings_no_memory(struct settings_draft *d)
 	return -1;
 }
 
-void
-settings_look_at(struct settings_draft *d, enum settings_section section, const char *name,
-    size_t number, size_t index)
+int
+settings_missing(
+    struct settings_draft *d, const char *key, const char *option, const char *expected)
 {
-	const struct settings_place *p =
-	    settings_place_find(d, settings_key_find(section, name), number, index);
-
-	d->key = name;
-	d->line = p == NULL ? 0 : p->line;
-	d->option = p == NULL ? NULL : p->option;
-}
-
-/*
- * Whether a search from the end for a key of that peer is over: peers come one after the other, and
- * from the file alone. There may be thousands.
- */
-static bool
-is_past(const struct settings_place *p, const struct settings_key *k, size_t number)
-{
-	return k->section == SETTINGS_PEER && p->key->section == SETTINGS_PEER &&
-	       p->number < number;
-}
-
-const struct settings_place *
-settings_place_find(
-    const struct settings_draft *d, const struct settings_key *k, size_t number, size_t index)
-{
-	const struct settings_place *p;
-	size_t i;
-
-	if (k->section < SETTINGS_BROKER)
-		number = 0;
-	for (i = d->place_count; i-- > 0;) {
-		p = &d->places[i];
-		if (is_past(p, k, number))
-			return NULL;
-		if (p->key == k && p->number == number && p->index == index)
-			return p;
-	}
-	return NULL;
-}
-
-size_t
-settings_place_count(const struct settings_draft *d, const struct settings_key *k, size_t number)
-{
-	const struct settings_place *p;
-	size_t i, count = 0;
-
-	for (i = d->place_count; i-- > 0;) {
-		p = &d->places[i];
-		if (is_past(p, k, number))
-			break;
-		count += p->key == k && p->number == number;
-	}
-	return count;
-}
-
-void
-settings_place_drop(
-    struct settings_draft *d, const struct settings_key *k, size_t number, size_t index)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < d->place_count; i++) {
-		struct settings_place p = d->places[i];
-		bool same = p.key == k && p.number == number;
-
-		if (same && p.index == index)
-			continue;
-		if (same && p.index > index)
-			p.index--;
-		d->places[kept++] = p;
-	}
-	d->place_count = kept;
+	d->key = key;
+	d->line = 0;
+	d->option = d->s->file == NULL ? option : NULL;
+	return settings_fail(d, "missing: expected %s", expected);
 }
 
 /* As the kernel's dev_valid_name(), and one %d for it to fill in. */
@@ -216,11 +160,11 @@ settings_add_broker(struct settings_draft *d, const char *url)
 	struct settings_broker *brokers;
 	unsigned int *lines;
 
-	brokers = reallocarray(s->brokers, s->broker_count + 1, sizeof(*brokers));
+	brokers = settings_grow(s->brokers, s->broker_count, sizeof(*brokers));
 	if (brokers == NULL)
 		return settings_no_memory(d);
 	s->brokers = brokers;
-	lines = reallocarray(d->broker_lines, s->broker_count + 1, sizeof(*lines));
+	lines = settings_grow(d->broker_lines, s->broker_count, sizeof(*lines));
 	if (lines == NULL)
 		return settings_no_memory(d);
 	d->broker_lines = lines;
@@ -256,16 +200,12 @@ void
 settings_drop_brokers(struct settings_draft *d)
 {
 	struct settings *s = d->s;
-	size_t i, kept = 0;
+	size_t i;
 
 	for (i = 0; i < s->broker_count; i++)
 		settings_free_broker(&s->brokers[i]);
 	s->broker_count = 0;
-	for (i = 0; i < d->place_count; i++) {
-		if (d->places[i].key->section != SETTINGS_BROKER)
-			d->places[kept++] = d->places[i];
-	}
-	d->place_count = kept;
+	d->places[SETTINGS_BROKER].count = 0;
 }
 
 static int
@@ -286,7 +226,7 @@ begin_peer(struct settings_draft *d, const char *name)
 		return settings_fail(d,
 		    "'%s' is not a name for a peer: expected 1 to %d characters", name,
 		    PEER_NAME_MAX);
-	peers = reallocarray(s->peers, s->peer_count + 1, sizeof(*peers));
+	peers = settings_grow(s->peers, s->peer_count, sizeof(*peers));
 	if (peers == NULL)
 		return settings_no_memory(d);
 	s->peers = peers;

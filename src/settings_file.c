@@ -18,7 +18,7 @@
 #include "util.h"
 
 #define REACHING "a '|' cannot stand in a key: expected the key within its section"
-#define KEYS_MAX 32 /* of one section, with the two entries at its end */
+#define KEYS_MAX 40 /* of one section, with the two entries at its end */
 
 struct parser {
 	struct settings_draft *draft;
@@ -64,19 +64,6 @@ parser_of(const cfg_t *cfg)
 	return *o->simple_value.ptr;
 }
 
-/* A name such as "peer|address" reaches into another section. */
-static bool
-is_own(const cfg_t *cfg, const cfg_opt_t *opt)
-{
-	const cfg_opt_t *o;
-
-	for (o = cfg->opts; o->name != NULL; o++) {
-		if (o == opt)
-			return true;
-	}
-	return false;
-}
-
 static int
 begin_section(struct parser *p, cfg_t *cfg)
 {
@@ -106,21 +93,29 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 		return -1;
 	d->key = opt->name;
 	d->line = (unsigned int)cfg->line;
-	k = is_own(cfg, opt) ? settings_key_find(section_of(cfg), opt->name) : NULL;
+	k = settings_key_find(section_of(cfg), opt->name);
 	if (k == NULL)
 		return settings_fail(d, REACHING);
-	earlier = settings_place_find(d, k, d->number, 0);
-	if (earlier != NULL && opt->nvalues == 1)
+	earlier = opt->nvalues == 1 ? settings_place_find(d, k, d->number, 0) : NULL;
+	if (earlier != NULL)
 		return settings_fail(
 		    d, "set already in line %u: expected it only once", earlier->line);
 	return settings_set(d, k, value);
 }
 
-/* An empty section has no value that could have begun it. */
+/*
+ * An empty section has no value that could have begun it. All that was in it is in the draft by
+ * now, and libconfuse would compare its title with those of thousands to come.
+ */
 static int
 on_section_end(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return begin_section(parser_of(cfg), opt->values[opt->nvalues - 1]->section);
+	struct parser *p = parser_of(cfg);
+
+	if (begin_section(p, opt->values[opt->nvalues - 1]->section) == -1)
+		return -1;
+	p->section = NULL;
+	return cfg_opt_rmnsec(opt, opt->nvalues - 1);
 }
 
 static int
@@ -137,7 +132,7 @@ fail_unknown(struct parser *p, enum settings_section section, const char *name)
 			    k->section == SETTINGS_ROOT ? "outside the sections" : "in section ",
 			    k->section == SETTINGS_ROOT ? "" : section_names[k->section]);
 		}
-		if (k->section != section || k->native)
+		if (k->section != section)
 			continue;
 		longer = util_format("%s%s%s", names, names[0] == '\0' ? "" : ", ", k->name);
 		free(names);
@@ -160,7 +155,6 @@ static const struct {
 	"%1$s: its '{' is missing: expected %1$s \"NAME\" {"},
     {"missing title for section '%s'", "%1$s: its name is missing: expected %1$s \"NAME\" {"},
     {"attempt to append to non-list option '%s'", "%s: takes one value: expected '=', not '+='"},
-    {"found duplicate title '%s'", "'%s' is there already: expected another name"},
     {"no sub-section title/index for '%s'", REACHING},
     {"no sub-section '%s' in '%s'", REACHING},
     {"premature end of file", "the file ends within a setting: expected its value"},
@@ -217,7 +211,7 @@ add_keys(struct schema *schema, enum settings_section section, cfg_opt_t *out, c
 static void
 make_schema(struct schema *schema, struct parser *p)
 {
-	const int flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
+	const int flags = CFGF_MULTI | CFGF_TITLE;
 	enum settings_section i;
 	cfg_opt_t *out = schema->root;
 
@@ -253,6 +247,60 @@ run_libconfuse(struct parser *p)
 	return settings_fail(p->draft, "this cannot be read: expected KEY = VALUE");
 }
 
+/* The name of a section, and where it stands. */
+struct title {
+	const char *name;
+	unsigned int line;
+	size_t number;
+};
+
+static struct title
+title_of(const struct settings_draft *d, enum settings_section section, size_t number)
+{
+	const struct settings *s = d->s;
+
+	if (section == SETTINGS_PEER)
+		return (struct title){s->peers[number].name, s->peers[number].line, number};
+	return (struct title){s->brokers[number].url, d->broker_lines[number], number};
+}
+
+static int
+compare_titles(const void *left, const void *right)
+{
+	const struct title *a = left, *b = right;
+	int order = strcmp(a->name, b->name);
+
+	return order != 0 ? order : a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Fails for the first one in the file that is there already. */
+static int
+check_titles(struct settings_draft *d, enum settings_section section, size_t count)
+{
+	struct title *list = calloc(count + 1, sizeof(*list));
+	const struct title *second = NULL;
+	size_t i;
+
+	if (list == NULL)
+		return settings_no_memory(d);
+	for (i = 0; i < count; i++)
+		list[i] = title_of(d, section, i);
+	qsort(list, count, sizeof(*list), compare_titles);
+	for (i = 1; i < count; i++) {
+		if (strcmp(list[i - 1].name, list[i].name) == 0 &&
+		    (second == NULL || list[i].number < second->number))
+			second = &list[i];
+	}
+	if (second != NULL) {
+		d->key = section_names[section];
+		d->line = second->line;
+		settings_fail(d, "'%s' is there already, in line %u: expected another name",
+		    second->name, second[-1].line);
+	}
+	free(list);
+	return second == NULL ? 0 : -1;
+}
+
 int
 settings_parse(struct settings_draft *d, const char *text)
 {
@@ -262,6 +310,10 @@ settings_parse(struct settings_draft *d, const char *text)
 	rc = settings_text_prepare(d, text, &p.text);
 	if (rc == 0)
 		rc = run_libconfuse(&p);
+	if (rc == 0)
+		rc = check_titles(d, SETTINGS_BROKER, d->s->broker_count);
+	if (rc == 0)
+		rc = check_titles(d, SETTINGS_PEER, d->s->peer_count);
 	settings_text_clear(&p.text);
 	d->key = NULL;
 	d->line = 0;

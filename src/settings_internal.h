@@ -30,7 +30,7 @@ struct settings_key {
 	enum settings_access access;
 	bool list;
 	bool tls;    /* of a broker: means nothing without TLS */
-	bool native; /* known, to be refused: of the wire that this version does not have */
+	bool native; /* means nothing with wire = mqtt_vpn */
 };
 
 /* Where a value was given. */
@@ -42,14 +42,18 @@ struct settings_place {
 	const char *option; /* "-a"; NULL if it stood in the file */
 };
 
+/* Of one section and its like, in the order of their numbers. */
+struct settings_places {
+	struct settings_place *list;
+	size_t count;
+};
+
 struct settings_draft {
 	struct settings *s;
-	char *wire; /* NULL: not said */
-	char *passphrase_file;
+	char *passphrase_file, *private_key_file, *mqtt_vpn_password_file; /* NULL: not given */
 	unsigned int interface_line; /* of the section in the file; 0 if it has none */
 	unsigned int *broker_lines;  /* the same of each broker */
-	struct settings_place *places;
-	size_t place_count;
+	struct settings_places places[SETTINGS_PEER + 1];
 	/* what is looked at now, for messages and for the setters */
 	const char *key;
 	const char *option;
@@ -75,6 +79,9 @@ void settings_draft_clear(struct settings_draft *d);
 int
 settings_fail(struct settings_draft *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int settings_no_memory(struct settings_draft *d);
+/* The error about a key that nobody gave: without a file, the option is to blame. Returns -1. */
+int settings_missing(
+    struct settings_draft *d, const char *key, const char *option, const char *expected);
 /* Later messages are about this value; about the key alone if it was not given. */
 void settings_look_at(struct settings_draft *d, enum settings_section section, const char *name,
     size_t number, size_t index);
@@ -86,14 +93,46 @@ const struct settings_key *settings_key_find(enum settings_section section, cons
  * settings_set(). */
 const struct settings_place *settings_place_find(
     const struct settings_draft *d, const struct settings_key *k, size_t number, size_t index);
-/* How many values the key has there. */
-size_t
-settings_place_count(const struct settings_draft *d, const struct settings_key *k, size_t number);
+/* One more value of that key, given at d->line or by d->option. Returns 0 or -1. */
+int settings_place_add(struct settings_draft *d, const struct settings_key *k, size_t number);
 void settings_place_drop(
     struct settings_draft *d, const struct settings_key *k, size_t number, size_t index);
+/* All of a key outside the sections. */
+void settings_place_drop_all(struct settings_draft *d, const struct settings_key *k);
+
+/*
+ * Room for one more in a list of count. It doubles with each power of two, for thousands of peers.
+ * Returns the list, or NULL when memory is short: it is as it was then.
+ */
+void *settings_grow(void *list, size_t count, size_t size);
 
 /* Sets one value of the section d->number, given at d->line or by d->option. Returns 0 or -1. */
 int settings_set(struct settings_draft *d, const struct settings_key *k, const char *value);
+/* Where the value of a key goes. */
+void *settings_field(struct settings_draft *d, const struct settings_key *k);
+/* 1 to k->max characters, none of them for control. Returns 0 or -1. */
+int settings_check_text(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_replace_text(struct settings_draft *d, char **text, const char *value);
+
+/* The host's own name up to its first dot, cut to what fits; "" if it has none. Returns text. */
+char *settings_host_name(char *text, size_t size);
+
+/* Setters of the table: addresses, and what the native wire is about. */
+int settings_add_forward(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_add_peer_address(
+    struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_add_route(struct settings_draft *d, const struct settings_key *k, const char *value);
+int
+settings_add_own_address(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_set_wire(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_set_mode(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_set_network(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_set_name(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_set_topics(struct settings_draft *d, const struct settings_key *k, const char *value);
+int settings_set_padding(struct settings_draft *d, const struct settings_key *k, const char *value);
+int
+settings_set_public_key(struct settings_draft *d, const struct settings_key *k, const char *value);
+
 /* Begins a section; the following values are for it. */
 int settings_begin(struct settings_draft *d, enum settings_section section, const char *title);
 int settings_set_interface(struct settings_draft *d, const char *name);
@@ -110,7 +149,15 @@ int settings_parse(struct settings_draft *d, const char *text);
 int settings_apply_options(struct settings_draft *d, const struct options *o);
 /* All that can be judged without the file system. */
 int settings_check(struct settings_draft *d);
-/* That the named files exist and are kept safe; reads the passphrase. */
+/* The parts of it: the wire and what belongs to it, with the defaults that depend on it; that no
+ * address or network is given twice. */
+int settings_check_wire(struct settings_draft *d);
+int settings_check_claims(struct settings_draft *d);
+/* That the named files exist and are kept safe; reads passwords, passphrase and keys. */
 int settings_check_files(struct settings_draft *d);
+/* Whether a key is one that nobody has made. */
+bool settings_is_zero(const uint8_t key[AEAD_KEY_LEN]);
+/* That a passphrase is hard to guess; the file that it came from is for the message. */
+int settings_check_passphrase(struct settings_draft *d, const char *file, const char *passphrase);
 
 #endif

@@ -61,8 +61,8 @@ apply_forwards(struct settings_draft *d, const struct options *o)
 
 	if (o->forward_count == 0)
 		return 0;
-	while (d->s->forward_count > 0)
-		settings_place_drop(d, k, 0, --d->s->forward_count);
+	settings_place_drop_all(d, k);
+	d->s->forward_count = 0;
 	for (i = 0; i < o->forward_count; i++) {
 		if (set_root(d, o->old_name ? "-t" : "--forward", "forward", o->forwards[i]) == -1)
 			return -1;

@@ -107,7 +107,7 @@ note_section(struct scan *s)
 	struct settings_text *t = s->text;
 	unsigned int *lines;
 
-	lines = realloc(t->section_lines, (t->section_count + 1) * sizeof(*lines));
+	lines = settings_grow(t->section_lines, t->section_count, sizeof(*lines));
 	if (lines == NULL)
 		return settings_no_memory(s->draft);
 	lines[t->section_count++] = s->draft->line;

@@ -20,9 +20,8 @@
 #define TEXT_MAX 1024
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
-/* Where the value of a key goes. */
-static void *
-field(struct settings_draft *d, const struct settings_key *k)
+void *
+settings_field(struct settings_draft *d, const struct settings_key *k)
 {
 	struct settings *s = d->s;
 	char *base = (char *)s;
@@ -34,8 +33,8 @@ field(struct settings_draft *d, const struct settings_key *k)
 	return base + k->offset;
 }
 
-static int
-replace_text(struct settings_draft *d, char **text, const char *value)
+int
+settings_replace_text(struct settings_draft *d, char **text, const char *value)
 {
 	char *copy = strdup(value);
 
@@ -46,8 +45,8 @@ replace_text(struct settings_draft *d, char **text, const char *value)
 	return 0;
 }
 
-static int
-check_text(struct settings_draft *d, const struct settings_key *k, const char *value)
+int
+settings_check_text(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	size_t len = strlen(value);
 	size_t i;
@@ -68,9 +67,9 @@ check_text(struct settings_draft *d, const struct settings_key *k, const char *v
 static int
 set_text(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
-	if (check_text(d, k, value) == -1)
+	if (settings_check_text(d, k, value) == -1)
 		return -1;
-	return replace_text(d, field(d, k), value);
+	return settings_replace_text(d, settings_field(d, k), value);
 }
 
 /* For what goes into MQTT or DNS as it is, or names something in the system. */
@@ -90,12 +89,20 @@ set_ascii(struct settings_draft *d, const struct settings_key *k, const char *va
 
 /* The daemon's working directory is nobody's business. */
 static int
-set_path(struct settings_draft *d, const struct settings_key *k, const char *value)
+check_path(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	if (value[0] != '/')
 		return settings_fail(
 		    d, "'%s' is not an absolute path: expected one that begins with '/'", value);
-	return set_text(d, k, value);
+	return settings_check_text(d, k, value);
+}
+
+static int
+set_path(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	if (check_path(d, k, value) == -1)
+		return -1;
+	return settings_replace_text(d, settings_field(d, k), value);
 }
 
 static int
@@ -114,7 +121,7 @@ parse_number(
 static int
 set_number(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
-	return parse_number(d, k, value, field(d, k));
+	return parse_number(d, k, value, settings_field(d, k));
 }
 
 static int
@@ -132,7 +139,7 @@ static int
 set_bool(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
-	bool *b = field(d, k);
+	bool *b = settings_field(d, k);
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(words); i++) {
@@ -161,23 +168,15 @@ set_tls_version(struct settings_draft *d, const struct settings_key *k, const ch
 	return set_text(d, k, value);
 }
 
+/* One that is read before the end, and forgotten then. */
 static int
-set_wire(struct settings_draft *d, const struct settings_key *k, const char *value)
+set_draft_path(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
-	if (strcmp(value, "mqtt_vpn") != 0 && strcmp(value, "native") != 0)
-		return settings_fail(d, "'%s' is not a wire: expected mqtt_vpn", value);
-	return replace_text(d, &d->wire, value);
-}
+	void *at = (char *)d + k->offset;
 
-static int
-set_passphrase_file(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	if (value[0] != '/')
-		return settings_fail(
-		    d, "'%s' is not an absolute path: expected one that begins with '/'", value);
-	if (check_text(d, k, value) == -1)
+	if (check_path(d, k, value) == -1)
 		return -1;
-	return replace_text(d, &d->passphrase_file, value);
+	return settings_replace_text(d, at, value);
 }
 
 static int
@@ -198,161 +197,36 @@ set_topic_prefix(struct settings_draft *d, const struct settings_key *k, const c
 	return set_text(d, k, value);
 }
 
-/* What no host can have as its own address. */
-static const char *
-unfit(const struct addr *a)
-{
-	static const uint8_t limited[4] = {255, 255, 255, 255};
-	struct addr broadcast = addr_from_bytes(ADDR_IPV4, limited);
-
-	if (addr_is_multicast(a))
-		return "a multicast address";
-	if (addr_is_loopback(a))
-		return "a loopback address";
-	if (addr_is_unspecified(a))
-		return "the unspecified address";
-	if (addr_equal(a, &broadcast))
-		return "the broadcast address";
-	return NULL;
-}
-
-static int
-parse_host(struct settings_draft *d, const char *value, struct addr *a)
-{
-	struct prefix p;
-	const char *why;
-
-	if (prefix_parse(value, &p) == -1)
-		return settings_fail(d,
-		    "'%s' is not an IP address: expected one such as 10.0.1.2 or "
-		    "fd00:6d71::2",
-		    value);
-	if (p.len != addr_bits(&p.addr))
-		return settings_fail(d,
-		    "'%s' is a network: expected the address of one host, without a length", value);
-	why = unfit(&p.addr);
-	if (why != NULL)
-		return settings_fail(d, "'%s' is %s: expected the address of one host", value, why);
-	*a = p.addr;
-	return 0;
-}
-
-static int
-add_forward(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	struct addr *list;
-	struct addr a;
-
-	if (parse_host(d, value, &a) == -1)
-		return -1;
-	list = reallocarray(d->s->forwards, d->s->forward_count + 1, sizeof(*list));
-	if (list == NULL)
-		return settings_no_memory(d);
-	list[d->s->forward_count++] = a;
-	d->s->forwards = list;
-	return 0;
-}
-
-static int
-add_peer_address(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	struct settings_peer *p = &d->s->peers[d->number];
-	struct addr *list;
-	struct addr a;
-
-	if (parse_host(d, value, &a) == -1)
-		return -1;
-	list = reallocarray(p->addrs, p->addr_count + 1, sizeof(*list));
-	if (list == NULL)
-		return settings_no_memory(d);
-	list[p->addr_count++] = a;
-	p->addrs = list;
-	return 0;
-}
-
-static int
-add_route(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	struct settings_peer *peer = &d->s->peers[d->number];
-	struct prefix *list;
-	struct prefix p, network;
-	char text[PREFIX_TEXT_MAX];
-	const char *why;
-
-	if (prefix_parse(value, &p) == -1)
-		return settings_fail(d,
-		    "'%s' is not a network: expected one such as 192.168.5.0/24 "
-		    "or fd00:5::/64",
-		    value);
-	network = prefix_network(&p);
-	if (!addr_equal(&network.addr, &p.addr))
-		return settings_fail(d, "'%s' is an address within a network: expected %s", value,
-		    prefix_format(&network, text));
-	why = addr_is_unspecified(&p.addr) && p.len != addr_bits(&p.addr) ? NULL : unfit(&p.addr);
-	if (why != NULL)
-		return settings_fail(d, "'%s' is %s: expected a network of hosts", value, why);
-	list = reallocarray(peer->routes, peer->route_count + 1, sizeof(*list));
-	if (list == NULL)
-		return settings_no_memory(d);
-	list[peer->route_count++] = p;
-	peer->routes = list;
-	return 0;
-}
-
-static int
-check_own(struct settings_draft *d, const char *value, const struct prefix *p)
-{
-	struct prefix network = prefix_network(p);
-	struct addr broadcast = prefix_broadcast(p);
-	const char *why = unfit(&p->addr);
-
-	if (p->len == 0)
-		return settings_fail(
-		    d, "'%s' holds every address: expected a length above 0", value);
-	if (why == NULL && p->len < addr_bits(&p->addr) - 1 && addr_equal(&p->addr, &network.addr))
-		why = "the address of the network itself";
-	if (why == NULL && addr_equal(&p->addr, &broadcast))
-		why = "the broadcast address of its network";
-	if (why != NULL)
-		return settings_fail(d, "'%s' is %s: expected the address of one host", value, why);
-	return 0;
-}
-
-static int
-add_own_address(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	struct prefix *list;
-	struct prefix p;
-
-	if (strchr(value, '/') == NULL && addr_parse(value, &p.addr) == 0)
-		return settings_fail(d, "'%s' has no prefix length: expected %s%s", value, value,
-		    p.addr.family == ADDR_IPV4 ? "/24, say" : "/64, say");
-	if (prefix_parse(value, &p) == -1)
-		return settings_fail(d,
-		    "'%s' is not an address with a prefix length: expected one "
-		    "such as 10.0.1.1/24 or fd00:6d71::1/64",
-		    value);
-	if (check_own(d, value, &p) == -1)
-		return -1;
-	list = reallocarray(d->s->addrs, d->s->addr_count + 1, sizeof(*list));
-	if (list == NULL)
-		return settings_no_memory(d);
-	list[d->s->addr_count++] = p;
-	d->s->addrs = list;
-	return 0;
-}
-
 #define ROOT(field) offsetof(struct settings, field)
 #define BROKER(field) offsetof(struct settings_broker, field)
+#define PEER(field) offsetof(struct settings_peer, field)
+#define DRAFT(field) offsetof(struct settings_draft, field)
 
 static const struct settings_key keys[] = {
-    {SETTINGS_ROOT, "wire", .set = set_wire},
-    {SETTINGS_ROOT, "passphrase-file", .set = set_passphrase_file, .max = TEXT_MAX,
-	.access = ACCESS_SECRET},
+    {SETTINGS_ROOT, "wire", .set = settings_set_wire, .offset = ROOT(wire)},
+    {SETTINGS_ROOT, "mode", .set = settings_set_mode, .native = true},
+    {SETTINGS_ROOT, "network", .set = settings_set_network, .offset = ROOT(network), .max = 64,
+	.native = true},
+    {SETTINGS_ROOT, "name", .set = settings_set_name, .offset = ROOT(name), .max = 63,
+	.native = true},
+    {SETTINGS_ROOT, "passphrase-file", .set = set_draft_path, .offset = DRAFT(passphrase_file),
+	.max = TEXT_MAX},
+    {SETTINGS_ROOT, "private-key-file", .set = set_draft_path, .offset = DRAFT(private_key_file),
+	.max = TEXT_MAX, .native = true},
+    {SETTINGS_ROOT, "kdf-passes", .set = set_number, .offset = ROOT(kdf_passes), .min = 1,
+	.max = 16, .native = true},
+    {SETTINGS_ROOT, "kdf-memory", .set = set_number, .offset = ROOT(kdf_memory_mib), .min = 8,
+	.max = 1024, .native = true},
+    {SETTINGS_ROOT, "rekey-interval", .set = set_number, .offset = ROOT(rekey_s), .min = 1,
+	.max = 3600, .native = true},
+    {SETTINGS_ROOT, "padding", .set = settings_set_padding, .native = true},
+    {SETTINGS_ROOT, "topics", .set = settings_set_topics, .native = true},
+    {SETTINGS_ROOT, "mqtt-vpn-password-file", .set = set_draft_path,
+	.offset = DRAFT(mqtt_vpn_password_file), .max = TEXT_MAX, .native = true},
     {SETTINGS_ROOT, "topic-prefix", .set = set_topic_prefix, .offset = ROOT(topic_prefix),
 	.max = COMPAT_PREFIX_MAX},
     {SETTINGS_ROOT, "client-id", .set = set_ascii, .offset = ROOT(client_id), .max = 128},
-    {SETTINGS_ROOT, "forward", .set = add_forward, .list = true},
+    {SETTINGS_ROOT, "forward", .set = settings_add_forward, .list = true},
     {SETTINGS_ROOT, "log-level", .set = set_level},
     {SETTINGS_ROOT, "pid-file", .set = set_path, .offset = ROOT(pid_file), .max = TEXT_MAX},
     {SETTINGS_ROOT, "control-socket", .set = set_path, .offset = ROOT(control_socket),
@@ -360,11 +234,8 @@ static const struct settings_key keys[] = {
     {SETTINGS_ROOT, "control-group", .set = set_ascii, .offset = ROOT(control_group), .max = 64},
     {SETTINGS_ROOT, "user", .set = set_ascii, .offset = ROOT(user), .max = 64},
     {SETTINGS_ROOT, "group", .set = set_ascii, .offset = ROOT(group), .max = 64},
-    {SETTINGS_ROOT, "network", .native = true},
-    {SETTINGS_ROOT, "mode", .native = true},
-    {SETTINGS_ROOT, "private-key-file", .native = true},
-    {SETTINGS_INTERFACE, "address", .set = add_own_address, .list = true},
-    {SETTINGS_INTERFACE, "mtu", .set = set_mtu, .min = 576, .max = COMPAT_PACKET_MAX},
+    {SETTINGS_INTERFACE, "address", .set = settings_add_own_address, .list = true},
+    {SETTINGS_INTERFACE, "mtu", .set = set_mtu, .min = 576, .max = 65000},
     {SETTINGS_INTERFACE, "up", .set = set_text, .offset = ROOT(up), .max = TEXT_MAX},
     {SETTINGS_INTERFACE, "down", .set = set_text, .offset = ROOT(down), .max = TEXT_MAX},
     {SETTINGS_BROKER, "username", .set = set_text, .offset = BROKER(username), .max = TEXT_MAX},
@@ -392,9 +263,10 @@ static const struct settings_key keys[] = {
     {SETTINGS_BROKER, "tls-min-version", .set = set_tls_version, .offset = BROKER(tls_min_version),
 	.max = TEXT_MAX, .tls = true},
     {SETTINGS_BROKER, "tls-verify", .set = set_bool, .offset = BROKER(tls_verify), .tls = true},
-    {SETTINGS_PEER, "address", .set = add_peer_address, .list = true},
-    {SETTINGS_PEER, "routes", .set = add_route, .list = true},
-    {SETTINGS_PEER, "public-key", .native = true},
+    {SETTINGS_PEER, "address", .set = settings_add_peer_address, .list = true},
+    {SETTINGS_PEER, "routes", .set = settings_add_route, .list = true},
+    {SETTINGS_PEER, "public-key", .set = settings_set_public_key, .native = true},
+    {SETTINGS_PEER, "wire", .set = settings_set_wire, .offset = PEER(wire), .native = true},
     {0},
 };
 
@@ -420,24 +292,10 @@ int
 settings_set(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	size_t number = k->section < SETTINGS_BROKER ? 0 : d->number;
-	struct settings_place *list;
 
-	if (k->native)
-		return settings_fail(d, "part of the native wire, which this version does "
-					"not have: expected no such key");
 	if (k->set(d, k, value) == -1)
 		return -1;
 	if (!k->list)
 		settings_place_drop(d, k, number, 0);
-	list = reallocarray(d->places, d->place_count + 1, sizeof(*list));
-	if (list == NULL)
-		return settings_no_memory(d);
-	d->places = list;
-	list[d->place_count] = (struct settings_place){.key = k,
-	    .number = number,
-	    .index = settings_place_count(d, k, number),
-	    .line = d->line,
-	    .option = d->option};
-	d->place_count++;
-	return 0;
+	return settings_place_add(d, k, number);
 }

@@ -107,23 +107,32 @@ report_gone(struct tun *t, int cause)
 	t->callbacks.gone(t->callbacks.arg, cause);
 }
 
+/* Returns 0, or the errno that ended it. */
+static int
+read_burst(struct tun *t)
+{
+	ssize_t len;
+
+	for (int i = 0; i < TUN_BURST; i++) {
+		len = read(t->fd, t->buf + t->headroom, t->read_max);
+		if (len == -1)
+			return errno;
+		if (!t->callbacks.packet(t->callbacks.arg, t->buf, (size_t)len))
+			break;
+	}
+	return 0;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct tun *t = arg;
-	ssize_t len;
+	int cause = read_burst(t);
 
-	for (int i = 0; i < TUN_BURST; i++) {
-		len = read(fd, t->buf + t->headroom, t->read_max);
-		if (len == -1) {
-			/* EBADFD: the interface was deleted. What else there may be is as final. */
-			if (errno != EAGAIN && errno != EINTR)
-				report_gone(t, errno);
-			return;
-		}
-		if (!t->callbacks.packet(t->callbacks.arg, t->buf, (size_t)len))
-			return;
-	}
+	t->callbacks.burst_end(t->callbacks.arg);
+	/* EBADFD: the interface was deleted. What else there may be is as final. */
+	if (cause != 0 && cause != EAGAIN && cause != EINTR)
+		report_gone(t, cause);
 }
 
 struct tun *
@@ -211,12 +220,6 @@ tun_resume(struct tun *t)
 	t->paused = false;
 	if (!t->gone)
 		event_add(t->readable, NULL);
-}
-
-bool
-tun_paused(const struct tun *t)
-{
-	return t->paused;
 }
 
 int

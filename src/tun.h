@@ -23,12 +23,15 @@ struct tun;
  * to. Returns false to stop the burst: tun_pause() was called.
  */
 typedef bool (*tun_packet_fn)(void *arg, uint8_t *buf, size_t len);
+/* No more packets for now: what was held back for more may go. */
+typedef void (*tun_burst_end_fn)(void *arg);
 /* The device is gone (its interface was deleted); cause is an errno. Called once; close and reopen
  * from an event, not from here. */
 typedef void (*tun_gone_fn)(void *arg, int cause);
 
 struct tun_callbacks {
 	tun_packet_fn packet;
+	tun_burst_end_fn burst_end;
 	tun_gone_fn gone;
 	void *arg;
 };
@@ -55,7 +58,6 @@ bool tun_was_persistent(const struct tun *t);
 /* Stops and starts reading; both may be repeated. */
 void tun_pause(struct tun *t);
 void tun_resume(struct tun *t);
-bool tun_paused(const struct tun *t);
 
 /* Writes one packet. Returns 0, or -1 with errno; the packet is then lost, the device is not. */
 int tun_write(struct tun *t, const uint8_t *packet, size_t len);

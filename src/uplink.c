@@ -309,6 +309,12 @@ uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t 
 	return link_publish(u->link, topic, payload, len);
 }
 
+size_t
+uplink_max_payload(const struct uplink *u, size_t topic_len)
+{
+	return u->link != NULL ? link_max_payload(u->link, topic_len) : SIZE_MAX;
+}
+
 void
 uplink_network_changed(struct uplink *u)
 {

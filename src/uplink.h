@@ -81,6 +81,9 @@ bool uplink_is_up(const struct uplink *u);
 bool uplink_blocked(const struct uplink *u);
 /* Returns 0, or -1 with errno: ENOTCONN, EMSGSIZE. */
 int uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t len);
+/* The largest payload that the broker takes for a topic of this length; SIZE_MAX if it named no
+ * limit, and where there is no connection. */
+size_t uplink_max_payload(const struct uplink *u, size_t topic_len);
 
 /* Sends the present probe once more, if there is a connection. */
 void uplink_probe(struct uplink *u);

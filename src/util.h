@@ -14,6 +14,8 @@
 
 /* Milliseconds of CLOCK_BOOTTIME: never set back, and a suspended machine's sleep counts. */
 uint64_t util_now_ms(void);
+/* The same in microseconds. */
+uint64_t util_now_us(void);
 
 /*
  * Parses a decimal number without sign, space or leading '+', all of text, within

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "util.h"
 #include "vpnctl_client.h"
+#include "vpnctl_keys.h"
 #include "vpnctl_text.h"
 
 #define SOCKET_DIR RUNDIR "/mqtt-vpnd"
@@ -30,7 +31,7 @@
 
 enum exit_status {
 	EXIT_IN_ORDER = 0,
-	EXIT_UNREACHABLE = 1, /* or it refused */
+	EXIT_UNREACHABLE = 1, /* or it refused, or no key was made */
 	EXIT_USAGE = 2,
 	EXIT_NOT_CONNECTED = 3,
 };
@@ -52,6 +53,7 @@ struct command {
 	const char *argument; /* what it takes, for the help; NULL for nothing */
 	enum exit_status (*run)(const struct invocation *inv, const struct command *self);
 	render_fn render; /* of its answer; NULL if run does it all */
+	bool offline;	  /* asks no daemon */
 	const char *help;
 };
 
@@ -118,7 +120,7 @@ print_json(const struct cJSON *json, bool pretty)
 	if (text == NULL)
 		complain("out of memory");
 	else
-		puts(text);
+		vpnctl_text_print_json(stdout, text);
 	cJSON_free(text);
 }
 
@@ -278,18 +280,66 @@ run_watch(const struct invocation *inv, const struct command *self)
 	return w.last;
 }
 
+static enum exit_status
+make_key(vpnctl_keys_fn make)
+{
+	char *error = NULL;
+
+	if (make(STDIN_FILENO, STDOUT_FILENO, &error) == 0)
+		return EXIT_IN_ORDER;
+	complain("%s", error != NULL ? error : "out of memory");
+	free(error);
+	return EXIT_UNREACHABLE;
+}
+
+/* Whoever lets others read a secret shall know it before the secret is of any use. */
+static void
+warn_of_readers(void)
+{
+	char *warning = vpnctl_keys_warning(STDOUT_FILENO);
+
+	if (warning != NULL)
+		complain("warning: %s", warning);
+	free(warning);
+}
+
+static enum exit_status
+run_genkey(const struct invocation *inv, const struct command *self)
+{
+	warn_of_readers();
+	return make_key(vpnctl_keys_genkey);
+}
+
+static enum exit_status
+run_pubkey(const struct invocation *inv, const struct command *self)
+{
+	return make_key(vpnctl_keys_pubkey);
+}
+
+static enum exit_status
+run_genpsk(const struct invocation *inv, const struct command *self)
+{
+	warn_of_readers();
+	return make_key(vpnctl_keys_genpsk);
+}
+
 static enum exit_status run_help(const struct invocation *inv, const struct command *self);
 
 static const struct command commands[] = {
-    {"status", NULL, run_status, vpnctl_text_status,
+    {"status", NULL, run_status, vpnctl_text_status, false,
 	"interface, link to the broker, traffic; status 3 if not connected"},
-    {"peers", NULL, run_question, vpnctl_text_peers, "who is there, and what went to and fro"},
-    {"stats", NULL, run_question, vpnctl_text_stats, "all counters"},
-    {"metrics", NULL, run_metrics, NULL, "all counters in Prometheus' text format"},
-    {"reload", NULL, run_question, vpnctl_text_reload, "read the configuration again"},
-    {"log", "LEVEL", run_log, vpnctl_text_log, "log up to error, warning, notice, info or debug"},
-    {"watch", NULL, run_watch, vpnctl_text_status, "status and rates, live"},
-    {"help", NULL, run_help, NULL, "this text"},
+    {"peers", NULL, run_question, vpnctl_text_peers, false,
+	"who is there, how the sessions are, and what went to and fro"},
+    {"stats", NULL, run_question, vpnctl_text_stats, false, "all counters"},
+    {"metrics", NULL, run_metrics, NULL, false, "all counters in Prometheus' text format"},
+    {"reload", NULL, run_question, vpnctl_text_reload, false, "read the configuration again"},
+    {"log", "LEVEL", run_log, vpnctl_text_log, false,
+	"log up to error, warning, notice, info or debug"},
+    {"watch", NULL, run_watch, vpnctl_text_status, false, "status and rates, live"},
+    {"genkey", NULL, run_genkey, NULL, true, "make a private key"},
+    {"pubkey", NULL, run_pubkey, NULL, true, "print the public key of the private key on stdin"},
+    {"genpsk", NULL, run_genpsk, NULL, true, "make a key for all nodes of a network"},
+    {"help", NULL, run_help, NULL, true, "this text"},
 };
 
 static enum exit_status
@@ -298,7 +348,7 @@ run_help(const struct invocation *inv, const struct command *self)
 	char usage[32];
 
 	fputs("Usage: mqtt-vpnctl [-s PATH | -i NAME] [--json] [-n SECONDS] COMMAND [ARGUMENT]\n"
-	      "Asks a running mqtt-vpnd and tells it what to do.\n\nCommands:\n",
+	      "Asks a running mqtt-vpnd and tells it what to do; makes keys.\n\nCommands:\n",
 	    stdout);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		snprintf(usage, sizeof(usage), "%s %s", commands[i].name,
@@ -362,6 +412,8 @@ check_usage(const struct invocation *inv, const struct command *command, int wor
 		return misused("-i: \"%s\" is not the name of an interface", inv->instance);
 	if (inv->interval_given && strcmp(command->name, "watch") != 0)
 		return misused("-n is for watch only");
+	if (inv->json && command->offline)
+		return misused("%s makes no JSON", command->name);
 	if (inv->json && strcmp(command->name, "metrics") == 0)
 		return misused("metrics are not JSON; stats --json has the same numbers");
 	return EXIT_IN_ORDER;
@@ -383,8 +435,8 @@ run_command(struct invocation *inv, int argc, char **argv)
 	if (rc != EXIT_IN_ORDER)
 		return rc;
 	inv->argument = argc > 1 ? argv[1] : NULL;
-	if (command->run == run_help)
-		return run_help(inv, command);
+	if (command->offline)
+		return command->run(inv, command);
 	path = choose_socket(inv);
 	if (path == NULL)
 		return EXIT_UNREACHABLE;

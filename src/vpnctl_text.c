@@ -14,38 +14,10 @@
 
 #include "util.h"
 #include "vpnctl_json.h"
+#include "vpnctl_text_internal.h"
 
 #define LABEL_WIDTH 11
-#define SIZE_TEXT_MAX 64
 #define DURATION_TEXT_MAX 32
-
-void
-vpnctl_text_sanitize(char *text)
-{
-	unsigned char *c = (unsigned char *)text;
-
-	for (; *c != '\0'; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			*c = '?';
-		/* U+0080 to U+009F, which some terminals obey too. */
-		else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
-			c[0] = c[1] = '?';
-	}
-}
-
-void
-vpnctl_text_sanitize_json(struct cJSON *json)
-{
-	struct cJSON *item;
-
-	for (item = json; item != NULL; item = item->next) {
-		if (item->string != NULL)
-			vpnctl_text_sanitize(item->string);
-		if (cJSON_IsString(item))
-			vpnctl_text_sanitize(item->valuestring);
-		vpnctl_text_sanitize_json(item->child);
-	}
-}
 
 static const char *
 or_dash(const char *text)
@@ -97,9 +69,8 @@ plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* "1.2 M": three or four digits and the decimal prefix of a unit that follows. */
-static const char *
-format_scaled(double value, char *buf, size_t size)
+const char *
+vpnctl_text_scaled(double value, char *buf, size_t size)
 {
 	static const char *const units[] = {"", "k", "M", "G", "T", "P", "E"};
 	size_t i = 0;
@@ -116,13 +87,13 @@ format_scaled(double value, char *buf, size_t size)
 static const char *
 format_size(uint64_t bytes, char *buf, size_t size)
 {
-	char scaled[SIZE_TEXT_MAX];
+	char scaled[VPNCTL_SCALED_MAX];
 
 	if (bytes < 1000)
 		snprintf(buf, size, "%" PRIu64 " byte%s", bytes, plural(bytes));
 	else
 		snprintf(buf, size, "%sB (%" PRIu64 " bytes)",
-		    format_scaled((double)bytes, scaled, sizeof(scaled)), bytes);
+		    vpnctl_text_scaled((double)bytes, scaled, sizeof(scaled)), bytes);
 	return buf;
 }
 
@@ -222,26 +193,56 @@ print_direction(FILE *out, const char *label, const struct cJSON *traffic, const
     const char *bytes, const char *drops)
 {
 	uint64_t n = vpnctl_get_uint(traffic, packets);
-	char size[SIZE_TEXT_MAX];
+	char size[VPNCTL_SCALED_MAX];
 
 	line(out, label, "%" PRIu64 " packet%s, %s, %" PRIu64 " dropped", n, plural(n),
 	    format_size(vpnctl_get_uint(traffic, bytes), size, sizeof(size)),
 	    vpnctl_get_uint(traffic, drops));
 }
 
+/* Peers of the mqtt_vpn wire are not up or down. */
+static void
+print_peer_counts(FILE *out, const struct cJSON *peers)
+{
+	char up[48] = "";
+
+	if (cJSON_IsNumber(vpnctl_item(peers, "up")))
+		snprintf(up, sizeof(up), ", %" PRIu64 " up", vpnctl_get_uint(peers, "up"));
+	line(out, "Peers", "%" PRIu64 " configured, %" PRIu64 " learnt%s",
+	    vpnctl_get_uint(peers, "configured"), vpnctl_get_uint(peers, "learnt"), up);
+}
+
+static void
+print_wire(FILE *out, const struct cJSON *status)
+{
+	const char *wire = or_dash(vpnctl_get_text(status, "wire")),
+		   *network = vpnctl_get_text(status, "network"),
+		   *name = vpnctl_get_text(status, "name"),
+		   *key = vpnctl_get_text(status, "public_key");
+
+	if (network != NULL)
+		line(out, "Wire", "%s, network %s, mode %s, topics %s", wire, network,
+		    or_dash(vpnctl_get_text(status, "mode")),
+		    or_dash(vpnctl_get_text(status, "topics")));
+	else
+		line(out, "Wire", "%s, %s", wire,
+		    vpnctl_get_bool(status, "encrypted") ? "encrypted" : "not encrypted");
+	if (name != NULL)
+		line(out, "", "own name %s", name);
+	if (key != NULL)
+		line(out, "", "own public key %s", key);
+}
+
 void
 vpnctl_text_status(FILE *out, const struct cJSON *status)
 {
-	const struct cJSON *traffic = vpnctl_item(status, "traffic"),
-			   *peers = vpnctl_item(status, "peers"), *item;
+	const struct cJSON *traffic = vpnctl_item(status, "traffic"), *item;
 	const char *label = "Dropped";
 	char duration[DURATION_TEXT_MAX];
 
 	print_interface(out, vpnctl_item(status, "interface"));
 	print_link(out, vpnctl_item(status, "link"));
-	line(out, "Peers", "%" PRIu64 " configured, %" PRIu64 " other%s heard",
-	    vpnctl_get_uint(peers, "configured"), vpnctl_get_uint(peers, "heard"),
-	    plural(vpnctl_get_uint(peers, "heard")));
+	print_peer_counts(out, vpnctl_item(status, "peers"));
 	print_direction(out, "Sent", traffic, "tx_packets", "tx_bytes", "tx_drops");
 	print_direction(out, "Received", traffic, "rx_packets", "rx_bytes", "rx_drops");
 	cJSON_ArrayForEach(item, vpnctl_item(status, "drops"))
@@ -249,8 +250,7 @@ vpnctl_text_status(FILE *out, const struct cJSON *status)
 		line(out, label, "%" PRIu64 " %s", vpnctl_to_uint(item), or_dash(item->string));
 		label = "";
 	}
-	line(out, "Wire", "%s, %s", or_dash(vpnctl_get_text(status, "wire")),
-	    vpnctl_get_bool(status, "encrypted") ? "encrypted" : "not encrypted");
+	print_wire(out, status);
 	line(out, "Daemon", "mqtt-vpnd %s, process %" PRIu64 ", running for %s",
 	    or_dash(vpnctl_get_text(status, "version")), vpnctl_get_uint(status, "pid"),
 	    util_format_duration(vpnctl_get_uint(status, "uptime_ms"), duration, sizeof(duration)));
@@ -266,15 +266,16 @@ print_rate(FILE *out, const char *label, const struct cJSON *before, const struc
 		 bytes_before = vpnctl_get_uint(before, bytes);
 	uint64_t packets_now = vpnctl_get_uint(traffic, packets),
 		 bytes_now = vpnctl_get_uint(traffic, bytes);
-	char packet_rate[SIZE_TEXT_MAX], byte_rate[SIZE_TEXT_MAX];
+	char packet_rate[VPNCTL_SCALED_MAX], byte_rate[VPNCTL_SCALED_MAX];
 	double seconds = (double)elapsed_ms / 1000;
 
 	/* A daemon that was started again counts from 0. */
 	if (packets_now < packets_before || bytes_now < bytes_before)
 		packets_before = bytes_before = 0;
-	format_scaled(
+	vpnctl_text_scaled(
 	    (double)(packets_now - packets_before) / seconds, packet_rate, sizeof(packet_rate));
-	format_scaled((double)(bytes_now - bytes_before) / seconds, byte_rate, sizeof(byte_rate));
+	vpnctl_text_scaled(
+	    (double)(bytes_now - bytes_before) / seconds, byte_rate, sizeof(byte_rate));
 	line(out, label, "%sB/s, %spackets/s", byte_rate, packet_rate);
 }
 
@@ -291,19 +292,6 @@ vpnctl_text_rates(
 	print_rate(out, "Receiving", then, now, "rx_packets", "rx_bytes", elapsed_ms);
 }
 
-/* The text of the address column: addresses, then routes. NULL behind the last. */
-static const char *
-peer_cell(const struct cJSON *peer, int row, bool *is_route)
-{
-	const struct cJSON *addresses = vpnctl_item(peer, "addresses"),
-			   *routes = vpnctl_item(peer, "routes");
-	int count = cJSON_GetArraySize(addresses);
-
-	*is_route = row >= count;
-	return cJSON_GetStringValue(*is_route ? cJSON_GetArrayItem(routes, row - count)
-					      : cJSON_GetArrayItem(addresses, row));
-}
-
 static void
 widen(int *width, const char *text)
 {
@@ -311,79 +299,6 @@ widen(int *width, const char *text)
 
 	if (len > *width)
 		*width = len;
-}
-
-static void
-measure_peers(const struct cJSON *list, int *name_width, int *address_width)
-{
-	const struct cJSON *peer;
-	const char *text;
-	bool is_route;
-
-	cJSON_ArrayForEach(peer, list)
-	{
-		widen(name_width, or_dash(vpnctl_get_text(peer, "name")));
-		for (int row = 0; (text = peer_cell(peer, row, &is_route)) != NULL; row++)
-			widen(address_width, text);
-	}
-}
-
-static const char *
-format_heard(const struct cJSON *peer, char *buf, size_t size)
-{
-	const struct cJSON *ago = vpnctl_item(peer, "heard_ms_ago");
-	char duration[DURATION_TEXT_MAX];
-
-	if (!cJSON_IsNumber(ago))
-		return "never";
-	util_format_duration(vpnctl_to_uint(ago), duration, sizeof(duration));
-	snprintf(buf, size, "%s ago", duration);
-	return buf;
-}
-
-static void
-format_volume(
-    const struct cJSON *peer, const char *bytes, const char *packets, char *buf, size_t size)
-{
-	uint64_t n = vpnctl_get_uint(peer, packets);
-	char scaled[SIZE_TEXT_MAX];
-
-	snprintf(buf, size, "%sB, %" PRIu64 " packet%s",
-	    format_scaled((double)vpnctl_get_uint(peer, bytes), scaled, sizeof(scaled)), n,
-	    plural(n));
-}
-
-static void
-print_peer(FILE *out, const struct cJSON *peer, int name_width, int address_width)
-{
-	char heard[DURATION_TEXT_MAX + 8], sent[2 * SIZE_TEXT_MAX], received[2 * SIZE_TEXT_MAX];
-	const char *text;
-	bool is_route;
-
-	format_volume(peer, "tx_bytes", "tx_packets", sent, sizeof(sent));
-	format_volume(peer, "rx_bytes", "rx_packets", received, sizeof(received));
-	fprintf(out, "%-*s  %-*s  %-15s  %-24s  %s\n", name_width,
-	    or_dash(vpnctl_get_text(peer, "name")), address_width,
-	    or_dash(peer_cell(peer, 0, &is_route)), format_heard(peer, heard, sizeof(heard)), sent,
-	    received);
-	for (int row = 1; (text = peer_cell(peer, row, &is_route)) != NULL; row++)
-		fprintf(out, "%-*s  %s%s\n", name_width, "", text, is_route ? " behind it" : "");
-}
-
-void
-vpnctl_text_peers(FILE *out, const struct cJSON *peers)
-{
-	const struct cJSON *list = vpnctl_item(peers, "peers"), *peer;
-	int name_width = (int)strlen("PEER"), address_width = (int)strlen("ADDRESS");
-
-	if (cJSON_GetArraySize(list) == 0) {
-		fputs("No peers are configured or have been heard.\n", out);
-		return;
-	}
-	measure_peers(list, &name_width, &address_width);
-	fprintf(out, "%-*s  %-*s  %-15s  %-24s  %s\n", name_width, "PEER", address_width, "ADDRESS",
-	    "HEARD", "SENT", "RECEIVED");
-	cJSON_ArrayForEach(peer, list) print_peer(out, peer, name_width, address_width);
 }
 
 void
@@ -462,6 +377,21 @@ counter(const struct metrics *m, const struct cJSON *stat)
 	fprintf(m->out, "%" PRIu64 "\n", vpnctl_get_uint(stat, "value"));
 }
 
+static void
+peer_gauges(const struct metrics *m, const struct cJSON *peers)
+{
+	uint64_t configured = vpnctl_get_uint(peers, "configured"),
+		 learnt = vpnctl_get_uint(peers, "learnt");
+
+	gauge(m, "peers", "Peers that are configured or have been learnt.",
+	    (int64_t)(configured + learnt));
+	gauge(m, "peers_configured", "Peers that are configured.", (int64_t)configured);
+	gauge(m, "peers_learnt", "Peers that are not configured.", (int64_t)learnt);
+	if (cJSON_IsNumber(vpnctl_item(peers, "up")))
+		gauge(m, "peers_up", "Peers that there is a session with.",
+		    (int64_t)vpnctl_get_uint(peers, "up"));
+}
+
 void
 vpnctl_text_metrics(
     FILE *out, const char *instance, const struct cJSON *status, const struct cJSON *stats)
@@ -469,7 +399,6 @@ vpnctl_text_metrics(
 	const struct cJSON *days = vpnctl_item(
 			       vpnctl_item(vpnctl_item(status, "link"), "tls"), "days_left"),
 			   *stat;
-	const struct cJSON *peers = vpnctl_item(status, "peers");
 	struct metrics m = {.out = out};
 
 	if (instance != NULL)
@@ -479,8 +408,7 @@ vpnctl_text_metrics(
 		return;
 	gauge(&m, "link_up", "Whether messages pass through a broker.",
 	    vpnctl_text_link_is_up(status));
-	gauge(&m, "peers", "Peers that are configured or have been heard.",
-	    (int64_t)(vpnctl_get_uint(peers, "configured") + vpnctl_get_uint(peers, "heard")));
+	peer_gauges(&m, vpnctl_item(status, "peers"));
 	if (cJSON_IsNumber(days))
 		gauge(&m, "tls_days_left", "Days until the broker's certificate expires.",
 		    days->valueint);

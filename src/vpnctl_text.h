@@ -15,11 +15,14 @@
 struct cJSON;
 
 /*
- * Control characters become '?', in text and in every string of json: some of them come from a
- * broker or a certificate, and all go to a terminal.
+ * What a terminal obeys instead of showing it, what shows as nothing, and what is not UTF-8 becomes
+ * '?', in text and in every string of json: some of them come from a broker, a certificate or a
+ * peer, and all go to a terminal.
  */
 void vpnctl_text_sanitize(char *text);
 void vpnctl_text_sanitize_json(struct cJSON *json);
+/* Prints JSON with the same characters as escapes, so that a program reads them unchanged. */
+void vpnctl_text_print_json(FILE *out, const char *json);
 
 bool vpnctl_text_link_is_up(const struct cJSON *status);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead.h"
 #include "log.h"
 #include "node.h"
 #include "options.h"
@@ -121,7 +122,7 @@ main(int argc, char **argv)
 	int status;
 
 	log_open("mqtt-vpnd", log_foreground_target());
-	if (service_prepare() == -1) {
+	if (service_prepare() == -1 || aead_init() == -1) {
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_START_FAILED;
 	}

@@ -150,15 +150,3 @@ wire_put_bytes(struct wire_writer *w, const void *data, size_t len)
 	if (p != NULL)
 		memcpy(p, data, len);
 }
-
-void
-wire_put_zeros(struct wire_writer *w, size_t len)
-{
-	uint8_t *p;
-
-	if (len == 0)
-		return;
-	p = claim(w, len);
-	if (p != NULL)
-		memset(p, 0, len);
-}

@@ -43,6 +43,5 @@ void wire_put_u16(struct wire_writer *w, uint16_t v);
 void wire_put_u32(struct wire_writer *w, uint32_t v);
 void wire_put_u64(struct wire_writer *w, uint64_t v);
 void wire_put_bytes(struct wire_writer *w, const void *data, size_t len);
-void wire_put_zeros(struct wire_writer *w, size_t len);
 
 #endif

@@ -16,35 +16,65 @@
 #include "aead.h"
 #include "ip.h"
 #include "link.h"
+#include "native.h"
+#include "network.h"
 #include "peer.h"
 #include "stats.h"
 #include "util.h"
+#include "wheel.h"
 
 #define MTU 1400
+#define MIXED_MTU 9000
 #define UDP 17
 #define PROBE_PROTOCOL 253
 #define PASSWORD "secret"
 #define NOW_MS 1000
 #define HOSTILE_ROUNDS 20000
+#define SENT_MAX 16
+#define NATIVE_PREFIX "vpn"
+
+struct sent {
+	char topic[NETWORK_TOPIC_MAX];
+	uint8_t message[FRAME_MESSAGE_MAX];
+	size_t len;
+};
 
 /* A node, and what it did last. */
 struct node {
 	struct dataplane *dataplane;
 	struct peer_table *peers;
 	struct stats stats;
+	/* Where the native wire is used: all that it sent and nobody got yet, of both wires. */
+	struct network network;
+	struct wheel *wheel;
+	struct sent sent[SENT_MAX];
+	size_t sent_count;
 	bool connected;
 	int publish_error, deliver_error; /* errno, or 0 */
 	unsigned int published, delivered, probed;
 	char topic[COMPAT_TOPIC_MAX];
 	uint8_t message[COMPAT_MESSAGE_MAX];
 	size_t message_len;
-	uint8_t packet[COMPAT_PACKET_MAX];
+	uint8_t packet[FRAME_PACKET_MAX];
 	size_t packet_len;
 	uint8_t token[DATAPLANE_TOKEN_LEN];
 };
 
 static const uint8_t token[DATAPLANE_TOKEN_LEN] = "0123456789abcdef";
 static struct node here, there; /* 10.0.0.1 and 10.0.0.2 */
+
+static void
+keep(struct node *n, const char *topic, const void *message, size_t len)
+{
+	struct sent *s = &n->sent[n->sent_count++];
+
+	ck_assert_uint_le(n->sent_count, SENT_MAX);
+	ck_assert_uint_le(len, sizeof(s->message));
+	ck_assert_uint_lt(strlen(topic), sizeof(s->topic));
+	strcpy(s->topic, topic);
+	memcpy(s->message, message, len);
+	s->len = len;
+}
 
 static int
 on_publish(void *arg, const char *topic, const void *message, size_t len)
@@ -54,6 +84,10 @@ on_publish(void *arg, const char *topic, const void *message, size_t len)
 	if (n->publish_error != 0) {
 		errno = n->publish_error;
 		return -1;
+	}
+	if (n->wheel != NULL) {
+		keep(n, topic, message, len);
+		return 0;
 	}
 	ck_assert_uint_le(len, sizeof(n->message));
 	ck_assert_uint_lt(strlen(topic), sizeof(n->topic));
@@ -115,8 +149,9 @@ prefix(const char *text)
 	return p;
 }
 
+/* n->network is set if the native wire is to be used. */
 static void
-node_open(struct node *n, const char *address4, const char *address6, const char *topic_prefix,
+make_dataplane(struct node *n, const char *address4, const char *address6, const char *topic_prefix,
     const char *password)
 {
 	const struct prefix addrs[] = {prefix(address4), prefix(address6)};
@@ -130,13 +165,16 @@ node_open(struct node *n, const char *address4, const char *address6, const char
 	struct dataplane_params params = {
 	    .addrs = addrs,
 	    .addr_count = ARRAY_LEN(addrs),
-	    .mtu = MTU,
+	    .mtu = n->wheel != NULL ? MIXED_MTU : MTU,
 	    .topic_prefix = topic_prefix,
 	    .password = password,
 	    .stats = &n->stats,
+	    .network = n->wheel != NULL ? &n->network : NULL,
+	    .wheel = n->wheel,
+	    .name = "node",
+	    .rekey_ms = CHANNEL_REKEY_MS,
 	};
 
-	memset(n, 0, sizeof(*n));
 	n->connected = true;
 	n->peers = params.peers = peer_table_new();
 	ck_assert_ptr_nonnull(n->peers);
@@ -146,10 +184,39 @@ node_open(struct node *n, const char *address4, const char *address6, const char
 }
 
 static void
+node_open(struct node *n, const char *address4, const char *address6, const char *topic_prefix,
+    const char *password)
+{
+	memset(n, 0, sizeof(*n));
+	make_dataplane(n, address4, address6, topic_prefix, password);
+}
+
+/* One that has the native wire too. */
+static void
+node_open_mixed(struct node *n, const char *address4, const char *address6, const char *password)
+{
+	static const uint8_t secret[AEAD_KEY_LEN] = "a secret of 32 bytes, no less";
+	const struct network_params params = {
+	    .mode = NETWORK_PSK, .name = "test", .prefix = NATIVE_PREFIX, .secret = secret};
+
+	memset(n, 0, sizeof(*n));
+	network_init(&n->network, &params);
+	n->wheel = wheel_new(NOW_MS, NULL, NULL);
+	ck_assert_ptr_nonnull(n->wheel);
+	make_dataplane(n, address4, address6, "mqttip", password);
+	dataplane_use_old_wire(n->dataplane, true);
+	native_up(dataplane_native(n->dataplane), FRAME_MESSAGE_MAX, NOW_MS);
+	n->sent_count = 0;
+	memset(&n->stats, 0, sizeof(n->stats));
+}
+
+static void
 node_close(struct node *n)
 {
 	dataplane_free(n->dataplane);
 	peer_table_free(n->peers);
+	wheel_free(n->wheel);
+	network_clear(&n->network);
 }
 
 static void
@@ -189,6 +256,29 @@ use_password_in_second_round(int round)
 		use_password();
 }
 
+static void
+add_peer_of(struct node *n, enum peer_wire wire, const char *name, const struct addr *addrs,
+    size_t addr_count, const struct prefix *routes, size_t route_count)
+{
+	const struct peer_spec spec = {
+	    .name = name,
+	    .wire = wire,
+	    .addrs = addrs,
+	    .addr_count = addr_count,
+	    .routes = routes,
+	    .route_count = route_count,
+	};
+
+	ck_assert_int_eq(peer_table_set(n->peers, &spec), 0);
+}
+
+static void
+add_peer(struct node *n, const char *name, const struct addr *addrs, size_t addr_count,
+    const struct prefix *routes, size_t route_count)
+{
+	add_peer_of(n, PEER_MQTT_VPN, name, addrs, addr_count, routes, route_count);
+}
+
 /* Builds a packet behind the headroom of buf. Returns its length. */
 static size_t
 build(uint8_t *buf, size_t size, const char *src, const char *dst, const char *payload)
@@ -208,7 +298,7 @@ send_packet(struct node *n, const char *src, const char *dst)
 	uint8_t buf[DATAPLANE_HEADROOM + 100];
 	size_t len = build(buf, sizeof(buf), src, dst, "payload");
 
-	dataplane_send(n->dataplane, buf, len);
+	dataplane_send(n->dataplane, buf, len, NOW_MS);
 }
 
 static void
@@ -281,6 +371,7 @@ START_TEST(dataplane_publishes_to_the_destinations_address)
 	expect_topic("192.0.2.1", "mqttip/192.0.2.1");
 	expect_topic("fd00::2", "mqttip/fd00::2");
 	expect_topic("2001:db8:0:0:1::1", "mqttip/2001:db8::1:0:0:1");
+	ck_assert_uint_eq(here.stats.value[STAT_TX_MESSAGES], 4);
 	ck_assert_uint_eq(here.stats.value[STAT_TX_PACKETS], 4);
 	ck_assert_uint_eq(here.stats.value[STAT_TX_BYTES], 2 * (20 + 7) + 2 * (40 + 7));
 	ck_assert_uint_eq(here.stats.value[STAT_TX_BROADCASTS], 0);
@@ -293,8 +384,8 @@ START_TEST(dataplane_publishes_to_the_peer_that_a_route_leads_to)
 	const struct prefix routes[] = {prefix("192.168.5.0/24"), prefix("fd05::/64")};
 	const struct prefix other = prefix("fd06::/64");
 
-	ck_assert_int_eq(peer_table_set(here.peers, "workshop", both, 2, routes, 2), 0);
-	ck_assert_int_eq(peer_table_set(here.peers, "garden", &one, 1, &other, 1), 0);
+	add_peer(&here, "workshop", both, 2, routes, 2);
+	add_peer(&here, "garden", &one, 1, &other, 1);
 	expect_topic("10.0.0.2", "mqttip/10.0.0.2");
 	expect_topic("fd00::2", "mqttip/fd00::2");
 	expect_topic("192.168.5.77", "mqttip/10.0.0.2");
@@ -315,7 +406,7 @@ START_TEST(dataplane_publishes_broadcast_and_multicast_to_one_topic)
 	const struct prefix all[] = {prefix("0.0.0.0/0"), prefix("::/0")};
 
 	/* A default route does not take them. */
-	ck_assert_int_eq(peer_table_set(here.peers, "gateway", &peer, 1, all, 2), 0);
+	add_peer(&here, "gateway", &peer, 1, all, 2);
 	for (size_t i = 0; i < ARRAY_LEN(destinations); i++)
 		expect_topic(destinations[i], "mqttip/255.255.255.255");
 	ck_assert_uint_eq(here.stats.value[STAT_TX_BROADCASTS], ARRAY_LEN(destinations));
@@ -350,7 +441,7 @@ START_TEST(dataplane_publishes_the_packet_itself_without_a_password)
 	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "hello");
 
 	memcpy(packet, buf + DATAPLANE_HEADROOM, len);
-	dataplane_send(here.dataplane, buf, len);
+	dataplane_send(here.dataplane, buf, len, NOW_MS);
 	ck_assert_uint_eq(here.message_len, len);
 	ck_assert_int_eq(memcmp(here.message, packet, len), 0);
 }
@@ -364,7 +455,7 @@ START_TEST(dataplane_seals_the_packet_under_the_password)
 
 	use_password();
 	len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "hello");
-	dataplane_send(here.dataplane, buf, len);
+	dataplane_send(here.dataplane, buf, len, NOW_MS);
 	ck_assert_uint_eq(here.message_len, len + COMPAT_OVERHEAD);
 	compat_key_init(&key, PASSWORD);
 	ck_assert_int_eq(compat_open(&key, here.message, here.message_len, packet), (int)len);
@@ -388,6 +479,7 @@ START_TEST(dataplane_carries_packets_of_both_families)
 	forward(&here, &there);
 	ck_assert_uint_eq(there.packet_len, 47);
 	ck_assert_int_eq(memcmp(there.packet, buf + DATAPLANE_HEADROOM, 47), 0);
+	ck_assert_uint_eq(there.stats.value[STAT_RX_MESSAGES], 2);
 	ck_assert_uint_eq(there.stats.value[STAT_RX_PACKETS], 2);
 	ck_assert_uint_eq(there.stats.value[STAT_RX_BYTES], 27 + 47);
 	ck_assert_uint_eq(stats_sum(&there.stats, "rx_drop_"), 0);
@@ -403,14 +495,14 @@ START_TEST(dataplane_carries_a_packet_as_large_as_the_interface_allows)
 	memset(payload, 'x', sizeof(payload));
 	payload[MTU - 20] = '\0';
 	ck_assert_uint_eq(build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", payload), MTU);
-	dataplane_send(here.dataplane, buf, MTU);
+	dataplane_send(here.dataplane, buf, MTU, NOW_MS);
 	forward(&here, &there);
 	ck_assert_uint_eq(there.packet_len, MTU);
 	payload[MTU - 20] = 'x';
 	payload[MTU - 19] = '\0';
 	memset(&here.stats, 0, sizeof(here.stats));
 	dataplane_send(
-	    here.dataplane, buf, build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", payload));
+	    here.dataplane, buf, build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", payload), NOW_MS);
 	expect_count(&here, STAT_TX_DROP_TOO_BIG);
 	ck_assert_uint_eq(here.published, 1);
 }
@@ -422,22 +514,22 @@ START_TEST(dataplane_counts_why_it_does_not_send)
 	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "payload");
 
 	here.connected = false;
-	dataplane_send(here.dataplane, buf, len);
+	dataplane_send(here.dataplane, buf, len, NOW_MS);
 	expect_count(&here, STAT_TX_DROP_NOT_CONNECTED);
 	here.connected = true;
 	here.publish_error = ENOTCONN;
-	dataplane_send(here.dataplane, buf, len);
+	dataplane_send(here.dataplane, buf, len, NOW_MS);
 	expect_count(&here, STAT_TX_DROP_NOT_CONNECTED);
 	here.publish_error = EMSGSIZE;
-	dataplane_send(here.dataplane, buf, len);
+	dataplane_send(here.dataplane, buf, len, NOW_MS);
 	expect_count(&here, STAT_TX_DROP_TOO_BIG);
 	here.publish_error = ENOMEM;
-	dataplane_send(here.dataplane, buf, len);
+	dataplane_send(here.dataplane, buf, len, NOW_MS);
 	expect_count(&here, STAT_TX_DROP_PUBLISH);
 	here.publish_error = 0;
-	dataplane_send(here.dataplane, buf, len - 1);
+	dataplane_send(here.dataplane, buf, len - 1, NOW_MS);
 	expect_count(&here, STAT_TX_DROP_MALFORMED);
-	dataplane_send(here.dataplane, buf, 0);
+	dataplane_send(here.dataplane, buf, 0, NOW_MS);
 	expect_count(&here, STAT_TX_DROP_MALFORMED);
 	ck_assert_uint_eq(here.published, 0);
 }
@@ -461,7 +553,7 @@ START_TEST(dataplane_counts_no_packet_for_a_peer_that_was_not_sent)
 {
 	const struct addr a = addr("10.0.0.2");
 
-	ck_assert_int_eq(peer_table_set(here.peers, "workshop", &a, 1, NULL, 0), 0);
+	add_peer(&here, "workshop", &a, 1, NULL, 0);
 	here.publish_error = EMSGSIZE;
 	send_packet(&here, "10.0.0.1", "10.0.0.2");
 	ck_assert_uint_eq(peer_named(&here, "workshop")->tx_packets, 0);
@@ -594,8 +686,11 @@ START_TEST(dataplane_counts_what_the_tunnel_does_not_take)
 {
 	here.deliver_error = EIO;
 	receive_packet(&here, "10.0.0.2", "10.0.0.1");
-	expect_count(&here, STAT_RX_DROP_TUN);
-	ck_assert_ptr_null(peer_first(here.peers));
+	ck_assert_uint_eq(here.stats.value[STAT_RX_DROP_TUN], 1);
+	ck_assert_uint_eq(here.stats.value[STAT_RX_PACKETS], 0);
+	ck_assert_uint_eq(here.stats.value[STAT_RX_BYTES], 0);
+	/* Its sender was heard all the same. */
+	ck_assert_uint_eq(peer_first(here.peers)->rx_packets, 1);
 }
 END_TEST
 
@@ -605,7 +700,7 @@ START_TEST(dataplane_learns_who_sends)
 	const struct prefix route = prefix("192.168.5.0/24");
 	const struct peer *p;
 
-	ck_assert_int_eq(peer_table_set(here.peers, "workshop", &a, 1, &route, 1), 0);
+	add_peer(&here, "workshop", &a, 1, &route, 1);
 	receive_packet(&here, "192.168.5.9", "10.0.0.1");
 	receive_packet(&here, "10.0.0.9", "10.0.0.1");
 	p = peer_named(&here, "workshop");
@@ -765,7 +860,7 @@ START_TEST(dataplane_survives_mutated_messages)
 	/* Each message came to one end. */
 	ck_assert_uint_eq(
 	    here.delivered + here.probed + stats_sum(&here.stats, "rx_drop_"), HOSTILE_ROUNDS);
-	ck_assert_uint_le(count_peers(&here), PEER_HEARD_MAX);
+	ck_assert_uint_le(count_peers(&here), PEER_LEARNT_MAX);
 }
 END_TEST
 
@@ -788,7 +883,7 @@ START_TEST(dataplane_survives_mutated_packets)
 		ck_assert_ptr_nonnull(exact);
 		memcpy(exact, buf, DATAPLANE_HEADROOM + len);
 		before = here.published;
-		dataplane_send(here.dataplane, exact, len);
+		dataplane_send(here.dataplane, exact, len, NOW_MS);
 		if (here.published != before)
 			ck_assert_int_eq(ip_parse(packet, len, &ip), IP_OK);
 		free(exact);
@@ -798,6 +893,381 @@ START_TEST(dataplane_survives_mutated_packets)
 	ck_assert_uint_eq(here.published + stats_sum(&here.stats, "tx_drop_"), HOSTILE_ROUNDS);
 }
 END_TEST
+
+/* Both wires. */
+
+static void
+use_both_wires(const char *password)
+{
+	teardown();
+	node_open_mixed(&here, "10.0.0.1/24", "fd00::1/64", password);
+	node_open_mixed(&there, "10.0.0.2/24", "fd00::2/64", password);
+}
+
+static bool
+is_native(const struct sent *s)
+{
+	return strncmp(s->topic, NATIVE_PREFIX "/", strlen(NATIVE_PREFIX) + 1) == 0;
+}
+
+/* The native messages of one node come to the other, and nobody gets the rest. */
+static void
+carry(struct node *from, struct node *to)
+{
+	size_t count = from->sent_count;
+
+	from->sent_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (is_native(&from->sent[i]))
+			receive(to, from->sent[i].topic, from->sent[i].message, from->sent[i].len);
+}
+
+static void
+exchange(void)
+{
+	while (here.sent_count > 0 || there.sent_count > 0) {
+		carry(&here, &there);
+		carry(&there, &here);
+	}
+}
+
+/* Both have a session, and what happened until then is forgotten. */
+static void
+have_session(void)
+{
+	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	exchange();
+	ck_assert_uint_eq(there.delivered, 1);
+	there.delivered = 0;
+	memset(&here.stats, 0, sizeof(here.stats));
+	memset(&there.stats, 0, sizeof(there.stats));
+}
+
+/* One old-wire message was sent, to this topic, with this packet in it. Forgets what was sent. */
+static void
+expect_old(const char *topic, const uint8_t *packet, size_t len)
+{
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert_str_eq(here.sent[0].topic, topic);
+	ck_assert_uint_eq(here.sent[0].len, len);
+	ck_assert_mem_eq(here.sent[0].message, packet, len);
+	here.sent_count = 0;
+}
+
+static void
+send_sized(struct node *n, const char *src, const char *dst, size_t len)
+{
+	static uint8_t buf[DATAPLANE_HEADROOM + MIXED_MTU];
+	static char payload[MIXED_MTU];
+
+	memset(payload, 'x', sizeof(payload));
+	payload[len - 20] = '\0';
+	ck_assert_uint_eq(build(buf, sizeof(buf), src, dst, payload), len);
+	dataplane_send(n->dataplane, buf, len, NOW_MS);
+}
+
+START_TEST(dataplane_uses_the_wire_that_the_peer_has)
+{
+	const struct addr old = addr("10.0.0.3"), native = addr("10.0.0.2");
+	const struct prefix behind = prefix("192.168.3.0/24");
+	uint8_t buf[DATAPLANE_HEADROOM + 100], *packet = buf + DATAPLANE_HEADROOM;
+	size_t len;
+
+	use_both_wires(NULL);
+	add_peer(&here, "old", &old, 1, &behind, 1);
+	add_peer_of(&here, PEER_NATIVE, "new", &native, 1, NULL, 0);
+	len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.3", "payload");
+	send_packet(&here, "10.0.0.1", "10.0.0.3");
+	expect_old("mqttip/10.0.0.3", packet, len);
+	len = build(buf, sizeof(buf), "10.0.0.1", "192.168.3.9", "payload");
+	send_packet(&here, "10.0.0.1", "192.168.3.9");
+	expect_old("mqttip/10.0.0.3", packet, len);
+	ck_assert_uint_eq(peer_named(&here, "old")->tx_packets, 2);
+	ck_assert_uint_eq(here.stats.value[STAT_HANDSHAKES_STARTED], 0);
+	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert(is_native(&here.sent[0]));
+	exchange();
+	len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "payload");
+	ck_assert_uint_eq(there.delivered, 1);
+	ck_assert_uint_eq(there.packet_len, len);
+	ck_assert_mem_eq(there.packet, packet, len);
+	ck_assert_uint_eq(peer_named(&here, "new")->tx_packets, 1);
+	ck_assert_uint_eq(stats_sum(&here.stats, "tx_drop_"), 0);
+}
+END_TEST
+
+START_TEST(dataplane_looks_for_an_unknown_node_on_the_native_wire_alone)
+{
+	use_both_wires(NULL);
+	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert(is_native(&here.sent[0]));
+	exchange();
+	ck_assert_uint_eq(there.delivered, 1);
+	ck_assert_int_eq(peer_first(here.peers)->wire, PEER_NATIVE);
+}
+END_TEST
+
+START_TEST(dataplane_sends_broadcasts_both_ways)
+{
+	uint8_t buf[DATAPLANE_HEADROOM + 100], packet[COMPAT_PACKET_MAX];
+	struct compat_key key;
+	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.255", "payload");
+
+	use_both_wires(PASSWORD);
+	have_session();
+	send_packet(&here, "10.0.0.1", "10.0.0.255");
+	/* The key of the native one goes to its peer before it. */
+	ck_assert_uint_eq(here.sent_count, 3);
+	ck_assert(is_native(&here.sent[1]));
+	ck_assert_uint_eq(here.sent[1].message[1], FRAME_MULTICAST);
+	ck_assert_str_eq(here.sent[2].topic, "mqttip/255.255.255.255");
+	compat_key_init(&key, PASSWORD);
+	ck_assert_int_eq(
+	    compat_open(&key, here.sent[2].message, here.sent[2].len, packet), (int)len);
+	ck_assert_mem_eq(packet, buf + DATAPLANE_HEADROOM, len);
+	exchange();
+	ck_assert_uint_eq(there.delivered, 1);
+	ck_assert_mem_eq(there.packet, buf + DATAPLANE_HEADROOM, len);
+}
+END_TEST
+
+START_TEST(dataplane_sends_broadcasts_one_way_without_peers_of_the_old_wire)
+{
+	use_both_wires(NULL);
+	dataplane_use_old_wire(here.dataplane, false);
+	ck_assert(!dataplane_uses_old_wire(here.dataplane));
+	send_packet(&here, "fd00::1", "ff02::fb");
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert(is_native(&here.sent[0]));
+	ck_assert_uint_eq(here.stats.value[STAT_TX_BROADCASTS], 1);
+	ck_assert_uint_eq(here.stats.value[STAT_TX_PACKETS], 1);
+}
+END_TEST
+
+START_TEST(dataplane_without_the_native_wire_always_uses_the_old_one)
+{
+	ck_assert_ptr_null(dataplane_native(here.dataplane));
+	dataplane_use_old_wire(here.dataplane, false);
+	ck_assert(dataplane_uses_old_wire(here.dataplane));
+	expect_topic("10.0.0.2", "mqttip/10.0.0.2");
+	dataplane_flush(here.dataplane);
+	ck_assert_uint_eq(here.published, 1);
+}
+END_TEST
+
+START_TEST(dataplane_takes_by_the_old_wire_what_its_peers_send)
+{
+	const struct addr old = addr("10.0.0.3");
+	const struct prefix behind = prefix("192.168.3.0/24");
+
+	use_both_wires(NULL);
+	add_peer(&here, "old", &old, 1, &behind, 1);
+	receive_packet(&here, "10.0.0.3", "10.0.0.1");
+	receive_packet(&here, "192.168.3.9", "10.0.0.1");
+	ck_assert_uint_eq(here.delivered, 2);
+	ck_assert_uint_eq(peer_named(&here, "old")->rx_packets, 2);
+	ck_assert_uint_eq(stats_sum(&here.stats, "rx_drop_"), 0);
+}
+END_TEST
+
+/* The old wire proves nothing: nobody gets a way past the native one by it. */
+START_TEST(dataplane_drops_what_comes_by_the_old_wire_from_nodes_that_do_not_use_it)
+{
+	static const char *const sources[] = {"10.0.0.4", "192.168.4.1", "10.0.0.2", "10.0.0.99",
+	    "198.51.100.1", "0.0.0.0", "fd00::2"};
+	const struct addr old = addr("10.0.0.3"), native = addr("10.0.0.4");
+	const struct prefix behind = prefix("192.168.4.0/24");
+
+	use_both_wires(NULL);
+	add_peer(&here, "old", &old, 1, NULL, 0);
+	add_peer_of(&here, PEER_NATIVE, "new", &native, 1, &behind, 1);
+	have_session(); /* with 10.0.0.2, which is learnt by it */
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+		receive_packet(
+		    &here, sources[i], strchr(sources[i], ':') != NULL ? "fd00::1" : "10.0.0.1");
+		expect_count(&here, STAT_RX_DROP_SPOOFED);
+	}
+	ck_assert_uint_eq(here.delivered, 0);
+	ck_assert_uint_eq(count_peers(&here), 3);
+}
+END_TEST
+
+START_TEST(dataplane_drops_what_comes_by_the_native_wire_from_a_peer_of_the_old_one)
+{
+	const struct addr old = addr("10.0.0.3");
+
+	use_both_wires(NULL);
+	add_peer(&here, "old", &old, 1, NULL, 0);
+	have_session();
+	send_packet(&there, "10.0.0.3", "10.0.0.1");
+	dataplane_flush(there.dataplane);
+	exchange();
+	expect_count(&here, STAT_RX_DROP_SPOOFED);
+	ck_assert_uint_eq(here.delivered, 0);
+}
+END_TEST
+
+START_TEST(dataplane_knows_no_topic_of_the_old_wire_without_peers_of_it)
+{
+	const struct addr native = addr("10.0.0.4");
+
+	use_both_wires(NULL);
+	add_peer_of(&here, PEER_NATIVE, "new", &native, 1, NULL, 0);
+	dataplane_use_old_wire(here.dataplane, false);
+	receive_packet(&here, "10.0.0.4", "10.0.0.1");
+	expect_count(&here, STAT_RX_DROP_TOPIC);
+	receive(&here, "mqttip/255.255.255.255", "x", 1);
+	expect_count(&here, STAT_RX_DROP_TOPIC);
+	ck_assert_uint_eq(here.delivered, 0);
+}
+END_TEST
+
+START_TEST(dataplane_sends_nothing_from_an_address_that_another_node_has)
+{
+	static const char *const sources[] = {"10.0.0.2", "10.0.0.3", "0.0.0.0", "224.0.0.1",
+	    "127.0.0.1", "fd00::2", "::", "::1", "ff02::1"};
+	const struct addr native[] = {addr("10.0.0.2"), addr("fd00::2")}, old = addr("10.0.0.3");
+	bool ipv6;
+
+	use_both_wires(NULL);
+	add_peer_of(&here, PEER_NATIVE, "new", native, 2, NULL, 0);
+	add_peer(&here, "old", &old, 1, NULL, 0);
+	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+		ipv6 = strchr(sources[i], ':') != NULL;
+		send_packet(&here, sources[i], ipv6 ? "fd00::9" : "10.0.0.9");
+		expect_count(&here, STAT_TX_DROP_BAD_SOURCE);
+		send_packet(&here, sources[i], ipv6 ? "ff02::fb" : "10.0.0.255");
+		expect_count(&here, STAT_TX_DROP_BAD_SOURCE);
+	}
+	ck_assert_uint_eq(here.sent_count, 0);
+}
+END_TEST
+
+/* What is behind us, and what nobody is configured with. */
+START_TEST(dataplane_sends_from_addresses_that_may_be_its_own)
+{
+	use_both_wires(NULL);
+	have_session();
+	send_packet(&here, "192.168.1.5", "10.0.0.2");
+	send_packet(&here, "fd00::1", "fd00::2");
+	ck_assert_uint_eq(stats_sum(&here.stats, "tx_drop_"), 0);
+}
+END_TEST
+
+START_TEST(dataplane_sends_no_large_packet_by_the_old_wire)
+{
+	const struct addr old = addr("10.0.0.3");
+
+	use_both_wires(NULL);
+	add_peer(&here, "old", &old, 1, NULL, 0);
+	send_sized(&here, "10.0.0.1", "10.0.0.3", COMPAT_PACKET_MAX);
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert_uint_eq(here.stats.value[STAT_TX_PACKETS], 1);
+	here.sent_count = 0;
+	memset(&here.stats, 0, sizeof(here.stats));
+	send_sized(&here, "10.0.0.1", "10.0.0.3", COMPAT_PACKET_MAX + 1);
+	expect_count(&here, STAT_TX_DROP_TOO_BIG);
+	send_sized(&here, "10.0.0.1", "10.0.0.3", MIXED_MTU);
+	expect_count(&here, STAT_TX_DROP_TOO_BIG);
+	ck_assert_uint_eq(here.sent_count, 0);
+}
+END_TEST
+
+START_TEST(dataplane_sends_a_large_packet_by_the_native_wire)
+{
+	use_both_wires(PASSWORD);
+	have_session();
+	send_sized(&here, "10.0.0.1", "10.0.0.2", MIXED_MTU);
+	dataplane_flush(here.dataplane);
+	exchange();
+	ck_assert_uint_eq(there.delivered, 1);
+	ck_assert_uint_eq(there.packet_len, MIXED_MTU);
+	/* A broadcast comes to those who can take it. */
+	memset(&here.stats, 0, sizeof(here.stats));
+	send_sized(&here, "10.0.0.1", "10.0.0.255", COMPAT_PACKET_MAX + 1);
+	for (size_t i = 0; i < here.sent_count; i++)
+		ck_assert(is_native(&here.sent[i]));
+	ck_assert_uint_eq(here.stats.value[STAT_TX_BROADCASTS], 1);
+	ck_assert_uint_eq(here.stats.value[STAT_TX_DROP_TOO_BIG], 1);
+	exchange();
+	ck_assert_uint_eq(there.delivered, 2);
+}
+END_TEST
+
+START_TEST(dataplane_flush_sends_the_batch)
+{
+	use_both_wires(NULL);
+	have_session();
+	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	ck_assert_uint_eq(here.sent_count, 0);
+	dataplane_flush(here.dataplane);
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert_uint_eq(here.stats.value[STAT_TX_MESSAGES], 1);
+	ck_assert_uint_eq(here.stats.value[STAT_TX_PACKETS], 2);
+	dataplane_flush(here.dataplane);
+	ck_assert_uint_eq(here.sent_count, 1);
+	exchange();
+	ck_assert_uint_eq(there.delivered, 2);
+	ck_assert_uint_eq(there.stats.value[STAT_RX_PACKETS], 2);
+	ck_assert_uint_eq(there.stats.value[STAT_RX_MESSAGES], 1);
+}
+END_TEST
+
+START_TEST(dataplane_counts_what_the_tunnel_does_not_take_of_a_native_message)
+{
+	use_both_wires(NULL);
+	have_session();
+	there.deliver_error = EIO;
+	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	dataplane_flush(here.dataplane);
+	exchange();
+	ck_assert_uint_eq(there.stats.value[STAT_RX_DROP_TUN], 1);
+	ck_assert_uint_eq(there.stats.value[STAT_RX_PACKETS], 0);
+	ck_assert_uint_eq(there.stats.value[STAT_RX_BYTES], 0);
+}
+END_TEST
+
+START_TEST(dataplane_probes_by_the_native_wire)
+{
+	use_both_wires(PASSWORD);
+	ck_assert_int_eq(dataplane_probe(here.dataplane, token), 0);
+	ck_assert_uint_eq(here.sent_count, 1);
+	ck_assert_uint_eq(here.sent[0].message[1], FRAME_NOTICE);
+	carry(&here, &here);
+	ck_assert_uint_eq(here.probed, 1);
+	ck_assert_mem_eq(here.token, token, sizeof(token));
+	here.publish_error = ENOTCONN;
+	errno = 0;
+	ck_assert_int_eq(dataplane_probe(here.dataplane, token), -1);
+	ck_assert_int_eq(errno, ENOTCONN);
+}
+END_TEST
+
+static void
+add_mixed_tests(TCase *tc)
+{
+	tcase_add_test(tc, dataplane_uses_the_wire_that_the_peer_has);
+	tcase_add_test(tc, dataplane_looks_for_an_unknown_node_on_the_native_wire_alone);
+	tcase_add_test(tc, dataplane_sends_broadcasts_both_ways);
+	tcase_add_test(tc, dataplane_sends_broadcasts_one_way_without_peers_of_the_old_wire);
+	tcase_add_test(tc, dataplane_without_the_native_wire_always_uses_the_old_one);
+	tcase_add_test(tc, dataplane_takes_by_the_old_wire_what_its_peers_send);
+	tcase_add_test(
+	    tc, dataplane_drops_what_comes_by_the_old_wire_from_nodes_that_do_not_use_it);
+	tcase_add_test(
+	    tc, dataplane_drops_what_comes_by_the_native_wire_from_a_peer_of_the_old_one);
+	tcase_add_test(tc, dataplane_knows_no_topic_of_the_old_wire_without_peers_of_it);
+	tcase_add_test(tc, dataplane_sends_nothing_from_an_address_that_another_node_has);
+	tcase_add_test(tc, dataplane_sends_from_addresses_that_may_be_its_own);
+	tcase_add_test(tc, dataplane_sends_no_large_packet_by_the_old_wire);
+	tcase_add_test(tc, dataplane_sends_a_large_packet_by_the_native_wire);
+	tcase_add_test(tc, dataplane_flush_sends_the_batch);
+	tcase_add_test(tc, dataplane_counts_what_the_tunnel_does_not_take_of_a_native_message);
+	tcase_add_test(tc, dataplane_probes_by_the_native_wire);
+}
 
 static void
 add_send_tests(TCase *tc)
@@ -848,6 +1318,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_send_tests(tc);
 	add_receive_tests(tc);
+	add_mixed_tests(tc);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

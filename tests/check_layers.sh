@@ -80,7 +80,7 @@ function check_foreign(file, where, header, layer) {
 		only(file, where, header, "link")
 	else if (header ~ /^openssl\//)
 		only(file, where, header, "tls")
-	else if (header == "confuse.h")
+	else if (header == "confuse.h" || header == "zxcvbn.h")
 		only(file, where, header, "settings")
 	else if (layer <= 2 && (header ~ /^event2\// || header == "sys/socket.h" || header == "netdb.h"))
 		complain(where, "<" header "> has no place below layer 3")

@@ -56,9 +56,12 @@ struct broker {
 	size_t used;
 	unsigned int packets[256]; /* how many of each type */
 	uint8_t last[256][512];	   /* the beginning of the last of each type */
+	size_t last_len;	   /* of the last packet, all of it */
+	char published[512];	   /* the topic of each PUBLISH, and its alias: "t=1 =1 u " */
 	unsigned int accepted, ended;
 	bool deaf;		  /* accepts and reads nothing */
 	bool close_after_connect; /* with no other answer */
+	bool notes_topics;	  /* in published */
 	struct bytes connack, pong;
 	const char *suback_codes;
 	size_t suback_count;
@@ -127,12 +130,35 @@ answer_subscribe(const uint8_t *p)
 	broker_say((struct bytes){answer, len});
 }
 
+/* p is a whole PUBLISH without QoS, and with no property but an alias. */
+static void
+note_publish(const uint8_t *p)
+{
+	bool mqtt5 = broker.last[CONNECT][8] == 5;
+	size_t used = strlen(broker.published), room = sizeof(broker.published) - used;
+	int topic_len, n;
+
+	do
+		p++;
+	while (*p & 0x80);
+	topic_len = p[1] << 8 | p[2];
+	n = snprintf(broker.published + used, room, "%.*s", topic_len, (const char *)p + 3);
+	p += 3 + topic_len;
+	if (mqtt5 && p[0] != 0) {
+		ck_assert_int_eq(memcmp(p, "\x03\x23", 2), 0);
+		n += snprintf(
+		    broker.published + used + n, room - (size_t)n, "=%d", p[2] << 8 | p[3]);
+	}
+	snprintf(broker.published + used + n, room - (size_t)n, " ");
+}
+
 static void
 answer(const uint8_t *p, size_t len)
 {
 	uint8_t type = p[0] & 0xf0;
 
 	broker.packets[type]++;
+	broker.last_len = len;
 	memcpy(broker.last[type], p, len < sizeof(broker.last[0]) ? len : sizeof(broker.last[0]));
 	if (type == CONNECT) {
 		broker_say(broker.connack);
@@ -142,6 +168,8 @@ answer(const uint8_t *p, size_t len)
 		answer_subscribe(p);
 	} else if (type == PINGREQ) {
 		broker_say(broker.pong);
+	} else if (type == PUBLISH && broker.notes_topics) {
+		note_publish(p);
 	}
 }
 
@@ -358,6 +386,13 @@ run_what_is_ready(void)
 }
 
 static void
+free_link(void)
+{
+	link_free(link_);
+	link_ = NULL;
+}
+
+static void
 open_link(enum link_protocol protocol)
 {
 	struct link_params p = params();
@@ -570,6 +605,243 @@ START_TEST(link_connects_through_a_unix_socket)
 	unlink(sa.sun_path);
 	ck_assert_int_eq(link_publish(link_, "t", "x", 1), 0);
 	wait_for("PUBLISH", &broker.packets[PUBLISH], 1);
+}
+END_TEST
+
+/* Topic aliases. */
+
+/* A CONNACK of MQTT 5 with a maximum of this many aliases, and of max_packet bytes unless 0. */
+static struct bytes
+connack_limits(uint16_t aliases, uint32_t max_packet)
+{
+	static char connack[16];
+	size_t len = 8;
+
+	memcpy(connack, "\x20\x06\x00\x00\x03\x22", 6);
+	connack[6] = (char)(aliases >> 8);
+	connack[7] = (char)aliases;
+	if (max_packet > 0) {
+		connack[1] += 5;
+		connack[4] += 5;
+		connack[len++] = 0x27;
+		for (int shift = 24; shift >= 0; shift -= 8)
+			connack[len++] = (char)(max_packet >> shift);
+	}
+	return (struct bytes){connack, len};
+}
+
+static void
+open_with(struct bytes connack)
+{
+	struct link_params p = params();
+
+	broker.connack = connack;
+	broker.notes_topics = true;
+	broker.published[0] = '\0';
+	start(&p);
+	wait_for("connection", &seen.connected, 1);
+}
+
+static void
+publish_to(const char *topic)
+{
+	ck_assert_int_eq(link_publish(link_, topic, "x", 1), 0);
+}
+
+/* Publishes to each topic, a letter of letters, and tells what the broker got. */
+static const char *
+publish_letters(const char *letters)
+{
+	unsigned int before = broker.packets[PUBLISH];
+	size_t count = strlen(letters);
+
+	broker.published[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		publish_to((const char[]){letters[i], '\0'});
+	wait_for("PUBLISH", &broker.packets[PUBLISH], before + (unsigned int)count);
+	ck_assert_uint_eq(seen.closed, 0);
+	return broker.published;
+}
+
+START_TEST(link_sends_a_topic_once_and_then_its_alias)
+{
+	open_with(connack_limits(10, 0));
+	ck_assert_str_eq(publish_letters("aaba"), "a=1 =1 b=2 =1 ");
+	ck_assert_ptr_nonnull(find_bytes(broker.last[PUBLISH], 9,
+	    BYTES("\x30\x07\x00\x00\x03\x23\x00\x01"
+		  "x")));
+	publish_to("ab"); /* not to be taken for what begins like it */
+	ck_assert_str_eq(publish_letters("b"), "ab=3 =2 ");
+	/* Our own CONNECT names a maximum packet size and a receive maximum, and offers no alias.
+	 */
+	ck_assert_int_eq(
+	    memcmp(broker.last[CONNECT] + 12, "\x08\x27\x00\x00\x07\xd0\x21\x00\x01", 9), 0);
+}
+END_TEST
+
+START_TEST(link_gives_the_alias_least_recently_used_to_a_new_topic)
+{
+	open_with(connack_limits(3, 0));
+	ck_assert_str_eq(publish_letters("abca"), "a=1 b=2 c=3 =1 ");
+	ck_assert_str_eq(publish_letters("dac"), "d=2 =1 =3 ");
+	ck_assert_str_eq(publish_letters("bdbac"), "b=2 d=1 =2 a=3 c=1 ");
+}
+END_TEST
+
+START_TEST(link_shifts_the_only_alias_of_a_broker_from_topic_to_topic)
+{
+	open_with(connack_limits(1, 0));
+	ck_assert_str_eq(publish_letters("aabba"), "a=1 =1 b=1 =1 a=1 ");
+}
+END_TEST
+
+START_TEST(link_keeps_to_64_aliases_where_the_broker_takes_more)
+{
+	char topic[16];
+
+	open_with(connack_limits(65535, 0));
+	broker.notes_topics = false;
+	for (int i = 1; i <= 64; i++) {
+		snprintf(topic, sizeof(topic), "t%d", i);
+		publish_to(topic);
+	}
+	wait_for("PUBLISH", &broker.packets[PUBLISH], 64);
+	broker.notes_topics = true;
+	publish_to("t1");
+	publish_to("t64");
+	publish_to("t65"); /* in the place of t2 */
+	publish_to("t3");
+	publish_to("t2");
+	wait_for("PUBLISH", &broker.packets[PUBLISH], 69);
+	ck_assert_str_eq(broker.published, "=1 =64 t65=2 =3 t2=4 ");
+}
+END_TEST
+
+START_TEST(link_sends_no_alias_where_the_broker_offers_none)
+{
+	struct link_params p = params();
+
+	open_with(accepted[1]);
+	ck_assert_str_eq(publish_letters("aab"), "a a b ");
+	free_link();
+	open_with(connack_limits(0, 0));
+	ck_assert_str_eq(publish_letters("aab"), "a a b ");
+	free_link();
+	/* What a broker of 3.1.1 says behind its answer is no offer. */
+	p.protocol = LINK_MQTT_311;
+	broker.connack = connack_limits(10, 0);
+	start(&p);
+	wait_for("connection", &seen.connected, 1);
+	ck_assert_str_eq(publish_letters("aab"), "a a b ");
+}
+END_TEST
+
+START_TEST(link_takes_no_alias_over_to_the_next_connection)
+{
+	open_with(connack_limits(10, 0));
+	ck_assert_str_eq(publish_letters("aba"), "a=1 b=2 =1 ");
+	broker_hang_up();
+	wait_for("end", &seen.closed, 1);
+	open_with(connack_limits(10, 0));
+	ck_assert_str_eq(publish_letters("bab"), "b=1 a=2 =1 ");
+}
+END_TEST
+
+START_TEST(link_sends_a_long_topic_without_an_alias)
+{
+	char topic[300];
+
+	memset(topic, 'l', sizeof(topic) - 1);
+	topic[sizeof(topic) - 1] = '\0';
+	open_with(connack_limits(10, 0));
+	broker.notes_topics = false;
+	publish_to(topic);
+	publish_to(topic);
+	wait_for("PUBLISH", &broker.packets[PUBLISH], 2);
+	ck_assert_uint_eq(broker.last_len, 3 + 2 + 299 + 1 + 1);
+	topic[264] = '\0';
+	publish_to(topic);
+	publish_to(topic);
+	wait_for("PUBLISH", &broker.packets[PUBLISH], 4);
+	ck_assert_uint_eq(broker.last_len, 2 + 2 + 4 + 1);
+}
+END_TEST
+
+/* A second CONNACK tells the library of a limit, but not the link: so a publish fails in it. */
+START_TEST(link_forgets_an_alias_that_was_not_sent)
+{
+	static const uint8_t payload[100];
+
+	open_with(connack_limits(10, 0));
+	ck_assert_str_eq(publish_letters("a"), "a=1 ");
+	broker_say(connack_limits(10, 50));
+	run_what_is_ready();
+	errno = 0;
+	ck_assert_int_eq(link_publish(link_, "b", payload, sizeof(payload)), -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+	ck_assert_str_eq(publish_letters("bab"), "b=2 =1 =2 ");
+	ck_assert_int_eq(link_publish(link_, "a", payload, sizeof(payload)), -1);
+	ck_assert_str_eq(publish_letters("aba"), "a=1 =2 =1 ");
+	free_link();
+	open_with(connack_limits(2, 0));
+	ck_assert_str_eq(publish_letters("ab"), "a=1 b=2 ");
+	broker_say(connack_limits(2, 50));
+	run_what_is_ready();
+	ck_assert_int_eq(link_publish(link_, "c", payload, sizeof(payload)), -1);
+	/* Its alias is the free one then. */
+	ck_assert_str_eq(publish_letters("db"), "d=1 =2 ");
+	ck_assert_uint_eq(seen.connected, 1);
+}
+END_TEST
+
+/* The largest payload for each of these fills the broker's packet, and one byte more is refused. */
+static const struct {
+	uint32_t max_packet;
+	uint16_t aliases;
+	size_t topic_len, payload, packet;
+} sizes[] = {
+    {100, 0, 1, 94, 100},
+    {100, 5, 1, 91, 100},
+    {129, 5, 20, 101, 129},
+    {130, 5, 20, 101, 129}, /* a byte of length more would be too much */
+    {131, 5, 20, 102, 131},
+    {16386, 5, 40, 16337, 16386},
+    {16387, 5, 40, 16337, 16386},
+    {16388, 0, 40, 16341, 16388},
+    {10, 5, 20, 0, 0},
+};
+
+START_TEST(link_fills_the_packet_of_the_broker_and_no_more)
+{
+	static uint8_t payload[20000];
+	char topic[64] = {0};
+	size_t n = sizes[_i].payload;
+
+	memset(topic, 't', sizes[_i].topic_len);
+	open_with(connack_limits(sizes[_i].aliases, sizes[_i].max_packet));
+	ck_assert_uint_eq(link_max_payload(link_, sizes[_i].topic_len), n);
+	errno = 0;
+	ck_assert_int_eq(link_publish(link_, topic, payload, n + 1), -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+	if (n == 0)
+		return;
+	ck_assert_int_eq(link_publish(link_, topic, payload, n), 0);
+	wait_for("PUBLISH", &broker.packets[PUBLISH], 1);
+	ck_assert_uint_eq(broker.last_len, sizes[_i].packet);
+	ck_assert_uint_eq(seen.closed, 0);
+}
+END_TEST
+
+START_TEST(link_knows_no_limit_where_the_broker_names_none)
+{
+	open_with(connack_limits(5, 0));
+	ck_assert_uint_eq(link_max_payload(link_, 20), SIZE_MAX);
+	errno = 0;
+	ck_assert_int_eq(link_publish(link_, "t", "x", SIZE_MAX / 2 + 2), -1); /* as an int: 1 */
+	ck_assert_int_eq(errno, EMSGSIZE);
+	free_link();
+	open_with(connack_limits(5, UINT32_MAX)); /* more than MQTT has */
+	ck_assert_uint_eq(link_max_payload(link_, 20), 268435455 - 26);
 }
 END_TEST
 
@@ -1023,8 +1295,7 @@ END_TEST
 static void
 free_quietly(void)
 {
-	link_free(link_);
-	link_ = NULL;
+	free_link();
 	run_what_is_ready();
 	ck_assert_uint_eq(seen.closed, 0);
 }
@@ -1090,6 +1361,22 @@ add_life_tests(TCase *tc)
 }
 
 static void
+add_alias_tests(TCase *tc)
+{
+	tcase_add_test(tc, link_sends_a_topic_once_and_then_its_alias);
+	tcase_add_test(tc, link_gives_the_alias_least_recently_used_to_a_new_topic);
+	tcase_add_test(tc, link_shifts_the_only_alias_of_a_broker_from_topic_to_topic);
+	tcase_add_test(tc, link_keeps_to_64_aliases_where_the_broker_takes_more);
+	tcase_add_test(tc, link_sends_no_alias_where_the_broker_offers_none);
+	tcase_add_test(tc, link_takes_no_alias_over_to_the_next_connection);
+	tcase_add_test(tc, link_sends_a_long_topic_without_an_alias);
+	tcase_add_test(tc, link_forgets_an_alias_that_was_not_sent);
+	tcase_add_loop_test(
+	    tc, link_fills_the_packet_of_the_broker_and_no_more, 0, (int)ARRAY_LEN(sizes));
+	tcase_add_test(tc, link_knows_no_limit_where_the_broker_names_none);
+}
+
+static void
 add_failure_tests(TCase *tc)
 {
 	tcase_add_test(tc, link_names_a_port_where_nobody_listens);
@@ -1122,6 +1409,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_life_tests(tc);
+	add_alias_tests(tc);
 	add_failure_tests(tc);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -75,8 +75,8 @@ check_items src/vpnctl.c man/mqtt-vpnctl.8 option
 sed -n '/commands\[\] = {/,/^};/s/^[ \t]*{"\([a-z-]*\)",.*/\1/p' src/vpnctl.c >"$words"
 check_items src/vpnctl.c man/mqtt-vpnctl.8 command
 
-# Rows such as {SETTINGS_BROKER, "ca-file", ...}; those of the wire that is not built are no keys.
-cat src/settings*.c | sed -n '/native/d; s/^[ \t]*{SETTINGS_[A-Z]*, "\([a-z-]*\)".*/\1/p' \
+# Rows such as {SETTINGS_BROKER, "ca-file", ...}.
+cat src/settings*.c | sed -n 's/^[ \t]*{SETTINGS_[A-Z]*, "\([a-z-]*\)".*/\1/p' \
 	>"$words"
 check_items 'src/settings*.c' man/mqtt-vpn.conf.5 key
 

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "aead_dh.h"
+#include "aead_hash.h"
 #include "options.h"
 #include "settings_internal.h"
 #include "settings_refusals.h"
@@ -24,6 +26,14 @@
 	"wire = mqtt_vpn\n"                                                   \
 	"interface \"mq0\" { address = {\"10.0.1.1/24\", \"fd00::1/64\"} }\n" \
 	"broker \"mqtt://localhost\" { }\n"
+
+#define NATIVE                                              \
+	"network = home\n"                                  \
+	"interface \"mq0\" { address = \"10.0.1.1/24\" }\n" \
+	"broker \"mqtt://localhost\" { }\n"                 \
+	"passphrase-file = \"~/psk\"\n"
+#define PASSPHRASE "swept-tulip-canary-mosaic"
+#define SECRET "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" /* 00 01 .. 1f */
 
 #define TEMPLATE "/tmp/check_settings.XXXXXX"
 
@@ -41,7 +51,7 @@ setup(void)
 static void
 teardown(void)
 {
-	static const char *const names[] = {"conf", "key", "pw", "pem", "other"};
+	static const char *const names[] = {"conf", "key", "psk", "pw", "pem", "other"};
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(names); i++)
@@ -198,6 +208,7 @@ START_TEST(settings_have_defaults)
 	ck_assert_str_eq(s->file, "conf");
 	ck_assert_str_eq(s->interface, "mq0");
 	ck_assert_uint_eq(s->mtu, 1500);
+	ck_assert_int_eq(s->wire, WIRE_MQTT_VPN);
 	ck_assert_str_eq(s->topic_prefix, "mqttip");
 	ck_assert_int_eq(s->log_level, LOG_LEVEL_INFO);
 	ck_assert_ptr_null(s->client_id);
@@ -307,6 +318,17 @@ START_TEST(settings_take_every_key_of_a_peer)
 	assert_prefix(&s->peers[0].routes[2], "10.9.9.9/32");
 	ck_assert_uint_eq(s->peers[1].line, 8);
 	assert_prefix(&s->peers[1].routes[0], "0.0.0.0/1");
+	ck_assert_int_eq(s->peers[1].wire, WIRE_MQTT_VPN);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(settings_may_forward_for_an_address_that_a_peer_routes)
+{
+	struct settings *s = load_text(GOOD "peer a { address = 10.0.1.2 routes = 172.16.0.9 }\n"
+					    "forward = {172.16.0.9}\n");
+
+	ck_assert_uint_eq(s->forward_count, 1);
 	settings_free(s);
 }
 END_TEST
@@ -598,6 +620,405 @@ START_TEST(settings_name_what_needs_a_restart)
 }
 END_TEST
 
+/* A key of 32 equal bytes, as text. */
+static char *
+key_text(uint8_t byte)
+{
+	uint8_t key[AEAD_KEY_LEN];
+	char text[AEAD_KEY_TEXT];
+
+	memset(key, byte, sizeof(key));
+	aead_key_format(text, key);
+	return util_format("%s\n", text);
+}
+
+static void
+write_key(const char *name, uint8_t byte)
+{
+	char *text = key_text(byte);
+
+	write_text(name, text, 0600);
+	free(text);
+}
+
+static void
+assert_key(const uint8_t *key, uint8_t byte)
+{
+	size_t i;
+
+	for (i = 0; i < AEAD_KEY_LEN; i++)
+		ck_assert_uint_eq(key[i], byte);
+}
+
+/* The error of a configuration; the caller frees it. */
+static char *
+error_of(const char *text)
+{
+	char *error = NULL;
+
+	write_conf(text);
+	ck_assert_ptr_null(load("mqtt-vpnd -c conf", &error));
+	ck_assert_ptr_nonnull(error);
+	return error;
+}
+
+START_TEST(settings_take_the_native_wire_by_default)
+{
+	struct settings *s;
+	char host[256] = "";
+
+	ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+	host[strcspn(host, ".")] = '\0';
+	write_text("psk", PASSPHRASE "\nmore\n", 0600);
+	s = load_text(NATIVE "peer a { address = 10.0.1.2 }\n");
+	ck_assert_int_eq(s->wire, WIRE_NATIVE);
+	ck_assert_int_eq(s->mode, MODE_PSK);
+	ck_assert_str_eq(s->network, "home");
+	ck_assert_str_eq(s->name, host);
+	ck_assert_str_eq(s->passphrase, PASSPHRASE);
+	ck_assert(!s->has_secret && !s->has_private_key);
+	ck_assert_ptr_null(s->password);
+	ck_assert_uint_eq(s->kdf_passes, 3);
+	ck_assert_uint_eq(s->kdf_memory_mib, 64);
+	ck_assert_uint_eq(s->rekey_s, 120);
+	ck_assert_int_eq(s->padding, PADDING_NONE);
+	ck_assert(!s->plain_topics);
+	ck_assert_uint_eq(s->mtu, 1500);
+	ck_assert_int_eq(s->peers[0].wire, WIRE_NATIVE);
+	ck_assert(!s->peers[0].has_public_key);
+	ck_assert_str_eq(warnings, "");
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(settings_take_every_key_of_the_native_wire)
+{
+	struct settings *s;
+
+	write_text("psk", PASSPHRASE, 0600);
+	write_text("pw", "old secret\n", 0600);
+	write_key("key", 7);
+	s = load_text("wire = native\nmode = pubkey\nnetwork = \"a-b_1\"\nname = \"my node\"\n"
+		      "passphrase-file = \"~/psk\"\nprivate-key-file = \"~/key\"\n"
+		      "topics = plain\npadding = buckets\nrekey-interval = 3600\nkdf-passes = 16\n"
+		      "kdf-memory = 1024\nmqtt-vpn-password-file = \"~/pw\"\n"
+		      "interface a { address = 10.0.1.1/24 mtu = 65000 }\nbroker b { }\n"
+		      "peer a { address = 10.0.1.2 public-key = \"" KEY_1 "\" wire = native }\n"
+		      "peer b { address = 10.0.1.3 wire = mqtt_vpn }\n"
+		      "peer c { address = 10.0.1.4 public-key = \"" KEY_2 "\" }\n");
+	ck_assert_int_eq(s->mode, MODE_PUBKEY);
+	ck_assert_str_eq(s->network, "a-b_1");
+	ck_assert_str_eq(s->name, "my node");
+	ck_assert_str_eq(s->passphrase, PASSPHRASE);
+	ck_assert(s->has_private_key && s->plain_topics);
+	assert_key(s->private_key, 7);
+	ck_assert_int_eq(s->padding, PADDING_BUCKETS);
+	ck_assert_uint_eq(s->rekey_s, 3600);
+	ck_assert_uint_eq(s->kdf_passes, 16);
+	ck_assert_uint_eq(s->kdf_memory_mib, 1024);
+	ck_assert_str_eq(s->password, "old secret");
+	ck_assert_uint_eq(s->mtu, 65000);
+	ck_assert(s->peers[0].has_public_key && !s->peers[1].has_public_key);
+	assert_key(s->peers[0].public_key, 1);
+	ck_assert_int_eq(s->peers[0].wire, WIRE_NATIVE);
+	ck_assert_int_eq(s->peers[1].wire, WIRE_MQTT_VPN);
+	ck_assert_int_eq(s->peers[2].wire, WIRE_NATIVE);
+	assert_key(s->peers[2].public_key, 2);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(settings_take_a_network_from_options_alone)
+{
+	char *line = util_format("mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --network=home "
+				 "--passphrase-file=%s/psk",
+	    dir);
+	struct settings *s;
+
+	write_text("psk", PASSPHRASE, 0600);
+	s = load_good(line);
+	ck_assert_int_eq(s->wire, WIRE_NATIVE);
+	ck_assert_str_eq(s->network, "home");
+	ck_assert_str_eq(s->passphrase, PASSPHRASE);
+	ck_assert_str_eq(warnings, "");
+	settings_free(s);
+	free(line);
+}
+END_TEST
+
+START_TEST(settings_never_take_a_native_network_to_the_old_wire)
+{
+	write_text("psk", PASSPHRASE, 0600);
+	write_conf(NATIVE);
+	assert_refused("mqtt-vpnd -c conf --wire=mqtt_vpn", "conf:1: network: " OF_NO_USE);
+}
+END_TEST
+
+START_TEST(settings_take_a_key_in_the_place_of_a_passphrase)
+{
+	struct settings *s;
+
+	write_text("psk", SECRET, 0600);
+	s = load_text(NATIVE);
+	ck_assert(s->has_secret);
+	for (uint8_t i = 0; i < AEAD_KEY_LEN; i++)
+		ck_assert_uint_eq(s->secret[i], i);
+	ck_assert_ptr_null(s->passphrase);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(settings_need_no_passphrase_where_there_are_keys)
+{
+	struct settings *s;
+
+	write_key("key", 7);
+	s = load_text(NETWORK "mode = pubkey private-key-file = \"~/key\"\n");
+	ck_assert(!s->has_secret);
+	ck_assert_ptr_null(s->passphrase);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(settings_refuse_keys_that_are_none)
+{
+	static const struct {
+		const char *psk, *key, *message;
+	} cases[] = {
+	    {ZERO_KEY, KEY_1,
+		"conf:4: passphrase-file: %s/psk: the key is all zero: expected one of "
+		"'mqtt-vpnctl genpsk'"},
+	    {SECRET, ZERO_KEY,
+		"conf:5: private-key-file: %s/key: the key is all zero: expected one of "
+		"'mqtt-vpnctl genkey'"},
+	    {SECRET, KEY_1 "=",
+		"conf:5: private-key-file: %s/key: the first line is not a key: expected 44 "
+		"characters of base64, as 'mqtt-vpnctl genkey' prints them"},
+	    {SECRET, "\n" KEY_1,
+		"conf:5: private-key-file: %s/key: the first line is empty: expected the key in "
+		"it"},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		char *message = util_format(cases[i].message, dir);
+
+		write_text("psk", cases[i].psk, 0600);
+		write_text("key", cases[i].key, 0600);
+		assert_text_refused(
+		    NATIVE "private-key-file = \"~/key\"\nmode = pubkey\n", message);
+		free(message);
+	}
+}
+END_TEST
+
+START_TEST(settings_refuse_our_own_key_for_a_peer)
+{
+	uint8_t secret[AEAD_KEY_LEN], public[AEAD_KEY_LEN];
+	char text[AEAD_KEY_TEXT];
+	char *conf;
+
+	memset(secret, 7, sizeof(secret));
+	aead_dh_public(public, secret);
+	aead_key_format(text, public);
+	write_key("key", 7);
+	conf = util_format(NETWORK "mode = pubkey private-key-file = \"~/key\"\n"
+				   "peer a { address = 10.0.1.2 public-key = \"" KEY_1 "\" }\n"
+				   "peer b { address = 10.0.1.3\npublic-key = \"%s\" }\n",
+	    text);
+	assert_text_refused(
+	    conf, "conf:7: public-key: this is this node's own key: expected that of the peer 'b'");
+	free(conf);
+}
+END_TEST
+
+/* Begins as it should, and ends so; how many bits it is worth may change with the dictionary. */
+static void
+assert_guessable(const char *text, unsigned int line)
+{
+	char *begin = util_format("conf:%u: passphrase-file: %s/psk: the passphrase can be "
+				  "guessed, as it is worth about ",
+	    line, dir);
+	char *error = error_of(text);
+
+	ck_assert_msg(strncmp(error, begin, strlen(begin)) == 0, "%s", error);
+	ck_assert_msg(
+	    strstr(error, " bits: expected 50 or more, as 'mqtt-vpnctl genpsk' makes them") != NULL,
+	    "%s", error);
+	free(begin);
+	free(error);
+}
+
+START_TEST(settings_refuse_a_passphrase_that_can_be_guessed)
+{
+	static const char *const words[] = {"x", "secret", "correct horse", "Tr0ub4dor&3",
+	    "qwertyuiopasdfgh", "19700101", "homehome", "correct horse battery staple",
+	    "to be or not to be that is the question", "home home home home home home home home",
+	    "\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c",
+	    "passwordpasswordpasswordpasswordpasswordpas="};
+
+	write_text("psk", words[_i], 0600);
+	assert_guessable(NATIVE, 4);
+}
+END_TEST
+
+START_TEST(settings_know_that_names_are_guessed_first)
+{
+	struct settings *s;
+	char host[256] = "";
+
+	ck_assert_int_eq(gethostname(host, sizeof(host) - 1), 0);
+	write_text("psk", "fjdkwpqz-Xbvmrtyl", 0600);
+	s = load_text(NATIVE);
+	settings_free(s);
+	assert_guessable(NATIVE "name = \"fjdkwpqz-xbvmrtyl\"\n", 4);
+	assert_guessable(NATIVE "name = \"xbvmrtyl fjdkwpqz\"\n", 4);
+	assert_guessable("interface \"mq0\" { address = \"10.0.1.1/24\" }\n"
+			 "broker \"mqtt://localhost\" { }\n"
+			 "passphrase-file = \"~/psk\"\nnetwork = \"xbvmrtyl_fjdkwpqz\"\n",
+	    3);
+	write_text("psk", host, 0600);
+	assert_guessable(NATIVE "name = other\n", 4);
+}
+END_TEST
+
+START_TEST(settings_judge_long_passphrases_by_their_beginning)
+{
+	char text[1026] = PASSPHRASE;
+	char *message = util_format("conf:4: passphrase-file: %s/psk: the passphrase has 1025 "
+				    "characters: expected 1024 at most",
+	    dir);
+	struct settings *s;
+
+	memset(text + strlen(text), 'a', 1024 - strlen(text));
+	write_text("psk", text, 0600);
+	s = load_text(NATIVE);
+	ck_assert_str_eq(s->passphrase, text);
+	settings_free(s);
+	text[1024] = 'a';
+	write_text("psk", text, 0600);
+	assert_text_refused(NATIVE, message);
+	free(message);
+	memset(text, 'a', sizeof(text) - 2);
+	strcpy(text + 100, PASSPHRASE PASSPHRASE);
+	write_text("psk", text, 0600);
+	assert_guessable(NATIVE, 4);
+}
+END_TEST
+
+START_TEST(settings_judge_no_password_of_the_old_wire)
+{
+	struct settings *s;
+
+	write_text("psk", "x", 0600);
+	s = load_text(GOOD "passphrase-file = \"~/psk\"\n");
+	ck_assert_str_eq(s->password, "x");
+	ck_assert_ptr_null(s->passphrase);
+	settings_free(s);
+}
+END_TEST
+
+#define WARN_OLD_PEERS                                                                          \
+	"there are peers with wire = mqtt_vpn: that wire cannot tell a replayed packet from a " \
+	"new one, and whoever has its password can pose as these peers\n"
+#define WARN_OLD_PEERS_BARE                                                                     \
+	"there is no mqtt-vpn-password-file: the broker, and whoever may subscribe there, can " \
+	"read and forge all packets of the peers with wire = mqtt_vpn\n"
+
+START_TEST(settings_warn_of_peers_on_the_old_wire)
+{
+	write_text("psk", PASSPHRASE, 0600);
+	write_text("pw", "x", 0600);
+	settings_free(load_text(NATIVE "peer a { address = 10.0.1.2 wire = mqtt_vpn }\n"
+				       "mqtt-vpn-password-file = \"~/pw\"\n"));
+	ck_assert_str_eq(warnings, WARN_OLD_PEERS);
+	settings_free(load_text(NATIVE "peer a { address = 10.0.1.2 wire = mqtt_vpn }\n"));
+	ck_assert_str_eq(warnings, WARN_OLD_PEERS WARN_OLD_PEERS_BARE);
+}
+END_TEST
+
+START_TEST(settings_name_what_of_the_native_wire_needs_a_restart)
+{
+	struct settings *a, *b, *c;
+	char *names;
+
+	write_text("psk", PASSPHRASE, 0600);
+	write_text("pw", "x", 0600);
+	write_key("key", 7);
+	a = load_text(NATIVE "peer a { address = 10.0.1.2 wire = mqtt_vpn }\n");
+	write_text("psk", SECRET, 0600);
+	b = load_text("network = x name = x passphrase-file = \"~/psk\" mode = pubkey\n"
+		      "private-key-file = \"~/key\" kdf-passes = 1 kdf-memory = 8\n"
+		      "rekey-interval = 1 padding = 16 topics = plain\n"
+		      "mqtt-vpn-password-file = \"~/pw\"\n"
+		      "interface mq0 { address = 10.0.1.1/24 } broker b { }\n"
+		      "peer a { address = 10.0.1.2 wire = mqtt_vpn }\n");
+	names = settings_restart_needed(a, b);
+	ck_assert_str_eq(names, "mode, network, name, passphrase, private key, kdf-passes, "
+				"kdf-memory, rekey-interval, padding, topics");
+	free(names);
+	c = load_text(GOOD);
+	names = settings_restart_needed(a, c);
+	ck_assert_str_eq(names, "address, wire, network, name, passphrase");
+	free(names);
+	settings_free(a);
+	settings_free(b);
+	settings_free(c);
+}
+END_TEST
+
+START_TEST(settings_need_no_restart_for_other_peers)
+{
+	struct settings *a, *b;
+
+	write_key("key", 7);
+	a = load_text(NETWORK "mode = pubkey private-key-file = \"~/key\"\n"
+			      "peer a { address = 10.0.1.2 public-key = \"" KEY_1 "\" }\n");
+	b = load_text(NETWORK "mode = pubkey private-key-file = \"~/key\"\n"
+			      "peer a { address = 10.0.1.2 public-key = \"" KEY_2 "\" }\n"
+			      "peer b { address = 10.0.1.3 wire = mqtt_vpn }\n");
+	ck_assert_ptr_null(settings_restart_needed(a, b));
+	settings_free(a);
+	settings_free(b);
+}
+END_TEST
+
+#define THOUSANDS 10000
+
+START_TEST(settings_take_thousands_of_peers)
+{
+	char *text = NULL;
+	struct settings *s;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	uint8_t key[AEAD_KEY_LEN] = {1};
+	char key_text[AEAD_KEY_TEXT];
+	unsigned int i;
+
+	fputs(NETWORK "mode = pubkey private-key-file = \"~/key\"\n", f);
+	for (i = 0; i < THOUSANDS; i++) {
+		memcpy(key + 1, &i, sizeof(i));
+		aead_key_format(key_text, key);
+		fprintf(f,
+		    "peer n%u { public-key = \"%s\"\naddress = 10.9.%u.%u routes = 10.%u.%u.0/24 "
+		    "wire = native }\n",
+		    i, key_text, i / 200, i % 200 + 1, 10 + i / 200, i % 200);
+	}
+	fputs("peer last { public-key = \"" KEY_1 "\"\naddress = 10.9.49.200 }\n", f);
+	ck_assert_int_eq(fclose(f), 0);
+	write_key("key", 7);
+	assert_text_refused(text,
+	    "conf:20006: address: 10.9.49.200 is given to peer 'n9999' in line 20003 already: "
+	    "expected it once");
+	*strstr(text, "peer last") = '\0';
+	s = load_text(text);
+	ck_assert_uint_eq(s->peer_count, THOUSANDS);
+	ck_assert_str_eq(s->peers[THOUSANDS - 1].name, "n9999");
+	settings_free(s);
+	free(text);
+}
+END_TEST
+
 /* The same file that is installed. */
 static char *
 read_sample(void)
@@ -608,10 +1029,17 @@ read_sample(void)
 	return text;
 }
 
-START_TEST(settings_sample_says_that_the_broker_is_missing)
+START_TEST(settings_sample_says_what_is_missing)
 {
 	char *text = read_sample();
+	char *network = strstr(text, "#network = \"home\"");
 
+	write_text("conf", text, 0644);
+	assert_refused("mqtt-vpnd -c conf",
+	    "conf: network: missing: expected network = \"NAME\", the same on all nodes, or wire = "
+	    "mqtt_vpn");
+	ck_assert_ptr_nonnull(network);
+	*network = ' ';
 	write_text("conf", text, 0644);
 	assert_refused("mqtt-vpnd -c conf", "conf: broker: missing: expected at least one, as in "
 					    "broker \"mqtt://HOST\" { }");
@@ -623,23 +1051,30 @@ START_TEST(settings_sample_works_when_its_three_lines_are_edited)
 {
 	char *text = read_sample();
 	char *broker = strstr(text, "#broker \"mqtts://broker.example.org\" { }");
-	char *passphrase = strstr(text, "#passphrase-file = \"/etc/mqtt-vpn.key\"");
+	char *network = strstr(text, "#network = \"home\"");
+	char *passphrase = strstr(text, "\npassphrase-file = \"/etc/mqtt-vpn.key\"");
+	char *whole;
 
 	ck_assert_ptr_nonnull(broker);
+	ck_assert_ptr_nonnull(network);
 	ck_assert_ptr_nonnull(passphrase);
 	*broker = ' ';
-	write_text("conf", text, 0644);
+	*network = ' ';
+	*passphrase = '\0';
+	whole = util_format("%s\npassphrase-file = \"%s/psk\" #%s", text, dir, passphrase + 1);
+	write_text("psk", SECRET, 0600);
+	write_text("conf", whole, 0644);
 	settings_free(load_good("mqtt-vpnd -c conf"));
-	*passphrase = ' ';
-	write_text("conf", text, 0644);
-	settings_free(load_good("mqtt-vpnd -c conf -k secret"));
+	ck_assert_str_eq(warnings, "");
+	free(whole);
 	free(text);
 }
 END_TEST
 
+/* Those that are a whole configuration name a broker. */
 START_TEST(settings_take_the_examples_of_the_manual)
 {
-	static const char begin[] = "\n.Bd -literal -offset indent\nwire = ";
+	static const char begin[] = "\n.Bd -literal -offset indent\n";
 	char *manual = util_read_file(SRCDIR "/man/mqtt-vpn.conf.5", 262144);
 	char *rest = manual;
 	struct settings_draft d;
@@ -648,17 +1083,19 @@ START_TEST(settings_take_the_examples_of_the_manual)
 
 	ck_assert_ptr_nonnull(manual);
 	while ((example = strstr(rest, begin)) != NULL) {
-		example += strlen(begin) - strlen("wire = ");
+		example += strlen(begin);
 		rest = strstr(example, ".Ed");
 		ck_assert_ptr_nonnull(rest);
 		*rest++ = '\0';
+		if (strstr(example, "\nbroker \"") == NULL || strstr(example, "interface") == NULL)
+			continue;
 		ck_assert_int_eq(settings_draft_init(&d), 0);
 		ck_assert_msg(settings_parse(&d, example) == 0, "%s%s", d.error, example);
 		ck_assert_msg(settings_check(&d) == 0, "%s\n%s", d.error, example);
 		settings_draft_clear(&d);
 		count++;
 	}
-	ck_assert_uint_eq(count, 5);
+	ck_assert_uint_eq(count, 8);
 	free(manual);
 }
 END_TEST
@@ -672,8 +1109,6 @@ START_TEST(settings_keys_are_in_the_manual_and_in_the_sample)
 
 	ck_assert_ptr_nonnull(manual);
 	for (k = settings_keys(); k->name != NULL; k++) {
-		if (k->native)
-			continue;
 		item = util_format("\n.It Ic %s = ", k->name);
 		line = util_format("%s = ", k->name);
 		ck_assert_msg(strstr(manual, item) != NULL, "%s is not in the manual", k->name);
@@ -701,6 +1136,13 @@ refusal_case(void)
 	tcase_add_loop_test(t, settings_refuse_an_empty_passphrase, 0, 2);
 	tcase_add_test(t, settings_name_the_right_line_after_options_took_values_away);
 	tcase_add_test(t, settings_can_be_loaded_again_after_any_failure);
+	tcase_add_test(t, settings_never_take_a_native_network_to_the_old_wire);
+	tcase_add_test(t, settings_refuse_keys_that_are_none);
+	tcase_add_test(t, settings_refuse_our_own_key_for_a_peer);
+	tcase_add_loop_test(t, settings_refuse_a_passphrase_that_can_be_guessed, 0, 12);
+	tcase_add_test(t, settings_know_that_names_are_guessed_first);
+	tcase_add_test(t, settings_judge_long_passphrases_by_their_beginning);
+	tcase_add_test(t, settings_judge_no_password_of_the_old_wire);
 	return t;
 }
 
@@ -715,10 +1157,16 @@ value_case(void)
 	tcase_add_test(t, settings_take_every_key_of_an_interface);
 	tcase_add_test(t, settings_take_every_key_of_a_broker);
 	tcase_add_test(t, settings_take_every_key_of_a_peer);
+	tcase_add_test(t, settings_take_the_native_wire_by_default);
+	tcase_add_test(t, settings_take_every_key_of_the_native_wire);
+	tcase_add_test(t, settings_take_a_key_in_the_place_of_a_passphrase);
+	tcase_add_test(t, settings_need_no_passphrase_where_there_are_keys);
+	tcase_add_test(t, settings_take_thousands_of_peers);
+	tcase_add_test(t, settings_may_forward_for_an_address_that_a_peer_routes);
 	tcase_add_test(t, settings_take_every_form_of_a_broker);
 	tcase_add_test(t, settings_leave_dollars_and_escapes_to_the_shell);
 	tcase_add_test(t, settings_take_the_first_line_as_the_passphrase);
-	tcase_add_test(t, settings_sample_says_that_the_broker_is_missing);
+	tcase_add_test(t, settings_sample_says_what_is_missing);
 	tcase_add_test(t, settings_sample_works_when_its_three_lines_are_edited);
 	tcase_add_test(t, settings_take_the_examples_of_the_manual);
 	tcase_add_test(t, settings_keys_are_in_the_manual_and_in_the_sample);
@@ -732,6 +1180,7 @@ option_case(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, settings_come_from_options_alone);
+	tcase_add_test(t, settings_take_a_network_from_options_alone);
 	tcase_add_test(t, settings_take_a_netmask_or_a_length);
 	tcase_add_test(t, settings_let_options_win_over_the_file);
 	tcase_add_test(t, settings_brokers_of_options_replace_those_of_the_file);
@@ -740,6 +1189,9 @@ option_case(void)
 	tcase_add_test(t, settings_do_not_warn_of_a_password_that_stays_on_the_host);
 	tcase_add_test(t, settings_need_no_restart_for_what_a_reload_can_do);
 	tcase_add_test(t, settings_name_what_needs_a_restart);
+	tcase_add_test(t, settings_name_what_of_the_native_wire_needs_a_restart);
+	tcase_add_test(t, settings_need_no_restart_for_other_peers);
+	tcase_add_test(t, settings_warn_of_peers_on_the_old_wire);
 	return t;
 }
 
@@ -749,6 +1201,9 @@ main(void)
 	Suite *s = suite_create("settings");
 	SRunner *r;
 	int failed;
+
+	if (aead_init() == -1)
+		return EXIT_FAILURE;
 
 	suite_add_tcase(s, refusal_case());
 	suite_add_tcase(s, value_case());

@@ -432,6 +432,17 @@ START_TEST(uplink_passes_messages_both_ways)
 }
 END_TEST
 
+START_TEST(uplink_knows_the_largest_message_of_its_broker)
+{
+	ck_assert_uint_eq(uplink_max_payload(uplink, 5), SIZE_MAX);
+	brokers[0].connack_5 = FAKE_BYTES("\x20\x08\x00\x00\x05\x27\x00\x00\x00\x64");
+	come_up();
+	ck_assert_uint_eq(uplink_max_payload(uplink, 5), 90);
+	uplink_stop(uplink);
+	ck_assert_uint_eq(uplink_max_payload(uplink, 5), SIZE_MAX);
+}
+END_TEST
+
 START_TEST(uplink_connects_through_a_unix_socket)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -1075,6 +1086,7 @@ add_tests_of_the_way_up(TCase *tc)
 	tcase_add_test(tc, uplink_proves_delivery_before_it_is_up);
 	tcase_add_test(tc, uplink_subscribes_in_batches_of_eight);
 	tcase_add_test(tc, uplink_passes_messages_both_ways);
+	tcase_add_test(tc, uplink_knows_the_largest_message_of_its_broker);
 	tcase_add_test(tc, uplink_connects_through_a_unix_socket);
 	tcase_add_test(tc, uplink_connects_by_ipv6);
 	tcase_add_test(tc, uplink_tries_each_address_of_a_name);

@@ -1,5 +1,6 @@
 /*
- * mqtt-vpnctl: what it prints for the daemon's JSON, and how it meets a daemon that misbehaves.
+ * mqtt-vpnctl: what it prints for the daemon's JSON, how it meets a daemon that misbehaves, and
+ * the keys that it makes.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,11 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "aead.h"
+#include "aead_hash.h"
 #include "vpnctl_client.h"
+#include "vpnctl_keys.h"
 
 #define STATUS_UP                                                                               \
 	"{\"version\":\"0.1.0\",\"pid\":321,\"uptime_ms\":273600000,\"wire\":\"mqtt_vpn\","     \
@@ -28,7 +33,7 @@
 	"\"tls\":{\"version\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\","               \
 	"\"name\":\"CN=b.example\",\"days_left\":89,\"resumed\":true,\"own_days_left\":-1},"    \
 	"\"last_error\":null,\"retry_in_ms\":null,\"attempts\":1},"                             \
-	"\"peers\":{\"configured\":2,\"heard\":1},"                                             \
+	"\"peers\":{\"configured\":2,\"learnt\":1,\"up\":null},"                                \
 	"\"traffic\":{\"tx_packets\":1,\"tx_bytes\":999,\"rx_packets\":12345,"                  \
 	"\"rx_bytes\":1234567,\"tx_drops\":0,\"rx_drops\":15},"                                 \
 	"\"drops\":{\"rx_drop_auth\":12,\"rx_drop_qos\":3},\"warnings\":[\"take care\"]}"
@@ -37,6 +42,36 @@
 	"{\"link\":{\"state\":\"waiting\",\"since_ms\":500,\"broker\":\"mqtt://b.example\"," \
 	"\"address\":null,\"protocol\":null,\"client_id\":\"x\",\"tls\":null,"               \
 	"\"last_error\":\"connection refused\",\"retry_in_ms\":3200,\"attempts\":7}}"
+
+#define STATUS_NATIVE                                                                       \
+	"{\"wire\":\"native\",\"encrypted\":true,\"network\":\"home\",\"mode\":\"pubkey\"," \
+	"\"name\":\"kitchen\",\"public_key\":\"" ALICE_PUBLIC "\",\"topics\":\"hashed\","   \
+	"\"peers\":{\"configured\":2,\"learnt\":1,\"up\":2}}"
+
+/* RFC 7748, section 6.1. */
+#define ALICE_SECRET "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo="
+#define ALICE_PUBLIC "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+
+#define PEERS                                                                                   \
+	"{\"peers\":[{\"name\":\"workshop\",\"told_name\":\"workshop\",\"wire\":\"native\","    \
+	"\"public_key\":null,\"addresses\":[\"10.0.1.2\",\"fd00::2\"],\"routes\":["             \
+	"\"192.168.5.0/24\"],\"configured\":true,\"state\":\"up\",\"session_age_ms\":61000,"    \
+	"\"last_handshake_ms_ago\":61000,\"handshake_rtt_us\":38240,\"waiting\":0,\"drops\":3," \
+	"\"heard_ms_ago\":5000,\"tx_packets\":1,\"tx_bytes\":84,\"rx_packets\":2000,"           \
+	"\"rx_bytes\":1000000},"                                                                \
+	"{\"name\":\"caf\u00e9\",\"told_name\":\"bar\",\"wire\":\"native\","                    \
+	"\"addresses\":[\"10.0.1.3\"],\"routes\":[],\"configured\":true,"                       \
+	"\"state\":\"connecting\",\"session_age_ms\":null,\"last_handshake_ms_ago\":null,"      \
+	"\"handshake_rtt_us\":null,\"waiting\":2,\"drops\":0,\"heard_ms_ago\":null,"            \
+	"\"tx_bytes\":0,\"rx_bytes\":0},"                                                       \
+	"{\"name\":null,\"told_name\":\"shed\",\"wire\":\"native\",\"addresses\":["             \
+	"\"10.0.1.4\"],\"routes\":[],\"configured\":false,\"state\":\"unreachable\","           \
+	"\"last_handshake_ms_ago\":7200000,\"handshake_rtt_us\":1500000,\"waiting\":1,"         \
+	"\"drops\":40,\"heard_ms_ago\":7200000,\"tx_bytes\":1500,\"rx_bytes\":2500},"           \
+	"{\"name\":null,\"told_name\":null,\"wire\":\"mqtt_vpn\",\"addresses\":["               \
+	"\"10.0.1.77\"],\"routes\":[],\"configured\":false,\"state\":null,"                     \
+	"\"last_handshake_ms_ago\":null,\"handshake_rtt_us\":null,\"waiting\":null,"            \
+	"\"drops\":0,\"heard_ms_ago\":119999,\"tx_bytes\":0,\"rx_bytes\":123456789}]}"
 
 #define STATS                                                                                \
 	"{\"stats\":[{\"name\":\"tx_packets\",\"unit\":\"packets\",\"help\":\"Packets \\\\ " \
@@ -180,7 +215,7 @@ START_TEST(status_shows_a_link_that_is_up)
 			       "           broker's certificate: CN=b.example\n"
 			       "           broker's certificate valid for 89 more days\n"
 			       "           own certificate expired 1 day ago\n"
-			       "Peers      2 configured, 1 other heard\n"
+			       "Peers      2 configured, 1 learnt\n"
 			       "Sent       1 packet, 999 bytes, 0 dropped\n"
 			       "Received   12345 packets, 1.2 MB (1234567 bytes), 15 dropped\n"
 			       "Dropped    12 rx_drop_auth\n"
@@ -247,25 +282,158 @@ START_TEST(every_text_survives_json_of_another_kind)
 }
 END_TEST
 
+START_TEST(status_tells_of_the_native_wire)
+{
+	render(vpnctl_text_status, STATUS_NATIVE);
+	ck_assert_ptr_nonnull(strstr(text, "\nPeers      2 configured, 1 learnt, 2 up\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "\nWire       native, network home, mode pubkey, topics hashed\n"
+			 "           own name kitchen\n"
+			 "           own public key " ALICE_PUBLIC "\n"
+			 "Daemon "));
+	render(vpnctl_text_status,
+	    "{\"wire\":\"native\",\"encrypted\":true,\"network\":\"home\",\"mode\":\"psk\","
+	    "\"name\":null,\"public_key\":null,\"topics\":\"plain\"}");
+	ck_assert_ptr_nonnull(
+	    strstr(text, "\nWire       native, network home, mode psk, topics plain\nDaemon "));
+}
+END_TEST
+
 START_TEST(peers_are_aligned_in_columns)
 {
-	render(vpnctl_text_peers,
-	    "{\"peers\":[{\"name\":\"workshop\",\"addresses\":[\"10.0.1.2\",\"fd00::2\"],"
-	    "\"routes\":[\"192.168.5.0/24\"],\"configured\":true,\"heard_ms_ago\":5000,"
-	    "\"tx_packets\":1,\"tx_bytes\":84,\"rx_packets\":2000,\"rx_bytes\":1000000},"
-	    "{\"name\":null,\"addresses\":[\"10.0.1.77\"],\"routes\":[],\"configured\":false,"
-	    "\"heard_ms_ago\":null,\"tx_packets\":0,\"tx_bytes\":0,\"rx_packets\":0,"
-	    "\"rx_bytes\":0}]}");
+	render(vpnctl_text_peers, PEERS);
 	ck_assert_str_eq(text,
-	    "PEER      ADDRESS         HEARD            SENT                      RECEIVED\n"
-	    "workshop  10.0.1.2        5.0 s ago        84 B, 1 packet            "
-	    "1.0 MB, 2000 packets\n"
-	    "          fd00::2\n"
-	    "          192.168.5.0/24 behind it\n"
-	    "-         10.0.1.77       never            0 B, 0 packets            "
-	    "0 B, 0 packets\n");
+	    "ADDRESS    NAME      STATE        HEARD      HANDSHAKE      RTT        RX      TX  "
+	    "DROPS\n"
+	    "10.0.1.2   workshop  up           5 s ago    61 s ago   38.2 ms    1.0 MB    84 B  "
+	    "    3\n"
+	    "  fd00::2\n"
+	    "  192.168.5.0/24 behind it\n"
+	    "10.0.1.3   caf\xc3\xa9      connecting   never      -                -       0 B     "
+	    "0 B      0\n"
+	    "  calls itself bar\n"
+	    "  2 packets wait for a session\n"
+	    "10.0.1.4   (shed)    unreachable  2 h ago    2 h ago      1.5 s    2.5 kB  1.5 kB  "
+	    "   40\n"
+	    "  1 packet waits for a session\n"
+	    "10.0.1.77  -         mqtt_vpn     119 s ago  -                -  123.5 MB     0 B  "
+	    "    0\n");
 	render(vpnctl_text_peers, "{\"peers\":[]}");
-	ck_assert_str_eq(text, "No peers are configured or have been heard.\n");
+	ck_assert_str_eq(text, "No peers are configured or have been learnt.\n");
+}
+END_TEST
+
+START_TEST(peers_leave_out_columns_that_nobody_fills)
+{
+	render(vpnctl_text_peers,
+	    "{\"peers\":[{\"name\":null,\"told_name\":null,\"wire\":\"mqtt_vpn\","
+	    "\"addresses\":[\"10.0.1.77\"],\"routes\":[],\"configured\":false,\"state\":null,"
+	    "\"last_handshake_ms_ago\":null,\"handshake_rtt_us\":null,\"waiting\":null,"
+	    "\"drops\":0,\"heard_ms_ago\":7200001,\"tx_bytes\":0,\"rx_bytes\":7}]}");
+	ck_assert_str_eq(text, "ADDRESS    STATE     HEARD     RX   TX  DROPS\n"
+			       "10.0.1.77  mqtt_vpn  2 h ago  7 B  0 B      0\n");
+}
+END_TEST
+
+START_TEST(peers_usually_fit_a_hundred_columns)
+{
+	static const char *const states[] = {"up", "connecting", "unreachable", "idle"};
+	char json[1024];
+	size_t width = 0;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		snprintf(json, sizeof(json),
+		    "{\"peers\":[{\"name\":\"green-house\",\"told_name\":\"green-house\","
+		    "\"wire\":\"native\",\"addresses\":[\"10.100.1.2\"],\"state\":\"%s\","
+		    "\"last_handshake_ms_ago\":7190000,\"handshake_rtt_us\":999900,\"drops\":999,"
+		    "\"heard_ms_ago\":119000,\"tx_bytes\":999900000,\"rx_bytes\":999900000}]}",
+		    states[i]);
+		render(vpnctl_text_peers, json);
+		width = strcspn(text, "\n");
+		ck_assert_uint_le(width, 100);
+		ck_assert_uint_eq(strcspn(text + width + 1, "\n"), width);
+	}
+}
+END_TEST
+
+START_TEST(a_long_name_moves_its_own_row_only)
+{
+	render(vpnctl_text_peers,
+	    "{\"peers\":[{\"name\":null,\"addresses\":[\"10.0.1.2\"],"
+	    "\"told_name\":\"123456789-123456789-123456789-123456789-123456789-123456789-123\"},"
+	    "{\"name\":\"a\",\"addresses\":[\"10.0.1.3\"]}]}");
+	ck_assert_str_eq(text,
+	    "ADDRESS   NAME                  HEARD   RX   TX\n"
+	    "10.0.1.2  (123456789-123456789-123456789-123456789-123456789-123456789-123)  never  "
+	    "0 B  0 B\n"
+	    "10.0.1.3  a                     never  0 B  0 B\n");
+}
+END_TEST
+
+/* A peer may tell any name: escape sequences, a second row, a turned line, half a character. */
+START_TEST(names_that_peers_tell_do_not_reach_the_terminal_raw)
+{
+	static const char json[] =
+	    "{\"peers\":[{\"name\":null,\"addresses\":[\"10.0.1.2\"],"
+	    "\"told_name\":\"a\\u001b[2J\\nb\\u009bc\\u202ed\xc3\xff\"},{\"name\":\"x\","
+	    "\"addresses\":[\"10.0.1.3\",\"\\u001b]0;t\\u0007\"],\"state\":\"\\u001bc\","
+	    "\"told_name\":\"x\\r\\u200b\",\"routes\":[\"\\u001b[A\"]}]}";
+	struct cJSON *parsed;
+	FILE *out;
+
+	for (int sanitized = 0; sanitized <= 1; sanitized++) {
+		parsed = cJSON_Parse(json);
+		ck_assert_ptr_nonnull(parsed);
+		if (sanitized)
+			vpnctl_text_sanitize_json(parsed);
+		free(text);
+		out = open_memstream(&text, &text_len);
+		vpnctl_text_peers(out, parsed);
+		fclose(out);
+		cJSON_Delete(parsed);
+		ck_assert_str_eq(text, "ADDRESS   NAME                STATE  HEARD   RX   TX\n"
+				       "10.0.1.2  (a?[2J?b??c???d?\?)  -      never  0 B  0 B\n"
+				       "10.0.1.3  x                   ?c     never  0 B  0 B\n"
+				       "  ?]0;t?\n"
+				       "  ?[A behind it\n"
+				       "  calls itself x????\n");
+	}
+}
+END_TEST
+
+START_TEST(json_keeps_what_a_terminal_would_obey_as_escapes)
+{
+	FILE *out = open_memstream(&text, &text_len);
+
+	vpnctl_text_print_json(out, "{\n\t\"a\": \"\x7f\xc2\x9b\xc3\xa4\xe2\x80\xae"
+				    "\xf3\xa0\x80\x81\xf0\x9f\x90\x9f\xff\xc3\"\n}");
+	fclose(out);
+	ck_assert_str_eq(text, "{\n\t\"a\": \"\\u007f\\u009b\xc3\xa4\\u202e"
+			       "\\udb40\\udc01\xf0\x9f\x90\x9f\\ufffd\\ufffd\"\n}\n");
+}
+END_TEST
+
+START_TEST(text_that_is_not_utf8_becomes_question_marks)
+{
+	static const struct {
+		const char *raw, *safe;
+	} cases[] = {
+	    {"\x9b[31m", "?[31m"}, {"\xc1\x81", "??"}, /* an A, too long */
+	    {"\xe0\x81\x81", "???"},		       /* and longer */
+	    {"\xed\xa0\x80", "???"},		       /* a surrogate */
+	    {"\xf4\x90\x80\x80", "????"},	       /* beyond U+10FFFF */
+	    {"\xf8\x88\x80\x80\x80", "?????"},	       /* five bytes */
+	    {"\xe2\x82", "??"},			       /* cut */
+	    {"\xe2\x82\n", "???"},		       /* cut, and something follows */
+	    {"\xef\xbf\xbd\xf0\x9f\x90\x9f", "\xef\xbf\xbd\xf0\x9f\x90\x9f"}, /* is */
+	};
+	char buf[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(buf, sizeof(buf), "%s", cases[i].raw);
+		vpnctl_text_sanitize(buf);
+		ck_assert_str_eq(buf, cases[i].safe);
+	}
 }
 END_TEST
 
@@ -317,9 +485,15 @@ START_TEST(metrics_are_in_prometheus_format)
 	    "# HELP mqtt_vpnd_link_up Whether messages pass through a broker.\n"
 	    "# TYPE mqtt_vpnd_link_up gauge\n"
 	    "mqtt_vpnd_link_up 1\n"
-	    "# HELP mqtt_vpnd_peers Peers that are configured or have been heard.\n"
+	    "# HELP mqtt_vpnd_peers Peers that are configured or have been learnt.\n"
 	    "# TYPE mqtt_vpnd_peers gauge\n"
 	    "mqtt_vpnd_peers 3\n"
+	    "# HELP mqtt_vpnd_peers_configured Peers that are configured.\n"
+	    "# TYPE mqtt_vpnd_peers_configured gauge\n"
+	    "mqtt_vpnd_peers_configured 2\n"
+	    "# HELP mqtt_vpnd_peers_learnt Peers that are not configured.\n"
+	    "# TYPE mqtt_vpnd_peers_learnt gauge\n"
+	    "mqtt_vpnd_peers_learnt 1\n"
 	    "# HELP mqtt_vpnd_tls_days_left Days until the broker's certificate expires.\n"
 	    "# TYPE mqtt_vpnd_tls_days_left gauge\n"
 	    "mqtt_vpnd_tls_days_left 89\n"
@@ -329,6 +503,15 @@ START_TEST(metrics_are_in_prometheus_format)
 	    "# HELP mqtt_vpnd_reloads_total Reloads.\n"
 	    "# TYPE mqtt_vpnd_reloads_total counter\n"
 	    "mqtt_vpnd_reloads_total 0\n");
+}
+END_TEST
+
+START_TEST(metrics_count_the_peers_that_are_up)
+{
+	render_metrics("mq0", STATUS_NATIVE, STATS);
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpnd_peers_up{interface=\"mq0\"} 2\n"));
+	render_metrics("mq0", STATUS_UP, STATS);
+	ck_assert_ptr_null(strstr(text, "mqtt_vpnd_peers_up"));
 }
 END_TEST
 
@@ -488,6 +671,182 @@ START_TEST(client_says_where_it_looked_for_a_daemon)
 }
 END_TEST
 
+static int
+temporary_file(mode_t mode)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(fchmod(fd, mode), 0);
+	return fd;
+}
+
+/* Gives input, runs fn, and returns what it wrote in buf. */
+static int
+run_key(vpnctl_keys_fn fn, const void *input, size_t len, char *buf, size_t size, char **error)
+{
+	int in[2], out = temporary_file(0600), rc;
+	ssize_t n;
+
+	ck_assert_int_eq(pipe(in), 0);
+	ck_assert_int_eq(write(in[1], input, len), (ssize_t)len);
+	close(in[1]);
+	rc = fn(in[0], out, error);
+	n = pread(out, buf, size - 1, 0);
+	ck_assert_int_ge(n, 0);
+	buf[n] = '\0';
+	close(in[0]);
+	close(out);
+	return rc;
+}
+
+static void
+refuse_key(const void *input, size_t len, const char *part)
+{
+	char *error = NULL, out[64];
+
+	ck_assert_int_eq(run_key(vpnctl_keys_pubkey, input, len, out, sizeof(out), &error), -1);
+	ck_assert_ptr_nonnull(error);
+	ck_assert_msg(strstr(error, part) != NULL, "%s", error);
+	ck_assert_ptr_nonnull(strstr(error, "expected a private key"));
+	ck_assert_str_eq(out, "");
+	free(error);
+}
+
+/* A key and a newline, another one each time. */
+static void
+expect_new_keys(vpnctl_keys_fn fn)
+{
+	char first[64], second[64], *error = NULL;
+	uint8_t key[AEAD_KEY_LEN];
+
+	ck_assert_int_eq(run_key(fn, "", 0, first, sizeof(first), &error), 0);
+	ck_assert_int_eq(run_key(fn, "", 0, second, sizeof(second), &error), 0);
+	ck_assert_ptr_null(error);
+	ck_assert_str_ne(first, second);
+	ck_assert_uint_eq(strlen(first), AEAD_KEY_TEXT);
+	ck_assert_int_eq(first[AEAD_KEY_TEXT - 1], '\n');
+	first[AEAD_KEY_TEXT - 1] = '\0';
+	ck_assert_int_eq(aead_key_parse(key, first), 0);
+}
+
+START_TEST(genkey_and_genpsk_make_new_keys)
+{
+	expect_new_keys(vpnctl_keys_genkey);
+	expect_new_keys(vpnctl_keys_genpsk);
+}
+END_TEST
+
+START_TEST(pubkey_prints_the_public_key)
+{
+	static const char *const inputs[] = {
+	    ALICE_SECRET, ALICE_SECRET "\n", ALICE_SECRET "\r\n", ALICE_SECRET " \t\n\n"};
+	char out[64], *error = NULL;
+
+	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+		ck_assert_int_eq(run_key(vpnctl_keys_pubkey, inputs[i], strlen(inputs[i]), out,
+				     sizeof(out), &error),
+		    0);
+		ck_assert_str_eq(out, ALICE_PUBLIC "\n");
+	}
+}
+END_TEST
+
+START_TEST(pubkey_takes_what_genkey_makes)
+{
+	char secret[64], public[64], *error = NULL;
+
+	ck_assert_int_eq(run_key(vpnctl_keys_genkey, "", 0, secret, sizeof(secret), &error), 0);
+	ck_assert_int_eq(
+	    run_key(vpnctl_keys_pubkey, secret, strlen(secret), public, sizeof(public), &error), 0);
+	ck_assert_str_ne(secret, public);
+}
+END_TEST
+
+START_TEST(pubkey_says_what_it_expected_and_not_what_it_got)
+{
+	static const struct {
+		const char *input, *part;
+	} cases[] = {
+	    {"", "is empty"},
+	    {"\n \n", "is empty"},
+	    {"dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo", "has 43 characters"},
+	    {ALICE_SECRET "=", "has 45 characters"},
+	    {ALICE_SECRET " # mine", "more than a key"},
+	    {ALICE_SECRET "\n" ALICE_SECRET "\n", "more than a key"},
+	    {" " ALICE_SECRET, "more than a key"},
+	    {"dwdtCnMYpX08FsFyUbJm d9ML4frwJkqsXf7pR25LCo=", "more than a key"},
+	    {"dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LC-=", "not base64"},
+	};
+	char *error = NULL, long_input[300], out[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		refuse_key(cases[i].input, strlen(cases[i].input), cases[i].part);
+	refuse_key(ALICE_SECRET "\0\n", AEAD_KEY_TEXT + 1, "more than a key");
+	memset(long_input, 'A', sizeof(long_input));
+	refuse_key(long_input, sizeof(long_input), "too long");
+	ck_assert_int_eq(
+	    run_key(vpnctl_keys_pubkey, "not/a/secret", 12, out, sizeof(out), &error), -1);
+	ck_assert_ptr_null(strstr(error, "not/a/secret"));
+	free(error);
+}
+END_TEST
+
+START_TEST(pubkey_reads_from_no_terminal)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char *error = NULL;
+
+	if (terminal == -1)
+		return; /* a container may have none */
+	ck_assert_int_eq(vpnctl_keys_pubkey(terminal, -1, &error), -1);
+	ck_assert_ptr_nonnull(strstr(error, "is a terminal"));
+	free(error);
+	close(terminal);
+}
+END_TEST
+
+START_TEST(a_key_that_cannot_be_written_is_an_error)
+{
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	char *error = NULL;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(vpnctl_keys_genkey(-1, fd, &error), -1);
+	ck_assert_ptr_nonnull(strstr(error, "cannot write the key"));
+	free(error);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_secret_where_others_can_read_it_is_warned_of)
+{
+	static const struct {
+		mode_t mode;
+		const char *part; /* NULL: no warning */
+	} cases[] = {{0600, NULL}, {0640, NULL}, {0400, NULL}, {0644, "mode 0644"},
+	    {0604, "umask 077"}, {0660, "mode 0660"}};
+	char *warning;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fd = temporary_file(cases[i].mode);
+		warning = vpnctl_keys_warning(fd);
+		if (cases[i].part == NULL)
+			ck_assert_ptr_null(warning);
+		else
+			ck_assert(warning != NULL && strstr(warning, cases[i].part) != NULL);
+		free(warning);
+		close(fd);
+		unlink(path);
+	}
+	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_ptr_null(vpnctl_keys_warning(fd));
+	close(fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -502,11 +861,19 @@ main(void)
 	tcase_add_test(tc, status_says_why_not_and_when_again);
 	tcase_add_test(tc, status_knows_whether_the_link_is_up);
 	tcase_add_test(tc, every_text_survives_json_of_another_kind);
+	tcase_add_test(tc, status_tells_of_the_native_wire);
 	tcase_add_test(tc, peers_are_aligned_in_columns);
+	tcase_add_test(tc, peers_leave_out_columns_that_nobody_fills);
+	tcase_add_test(tc, peers_usually_fit_a_hundred_columns);
+	tcase_add_test(tc, a_long_name_moves_its_own_row_only);
+	tcase_add_test(tc, names_that_peers_tell_do_not_reach_the_terminal_raw);
+	tcase_add_test(tc, json_keeps_what_a_terminal_would_obey_as_escapes);
+	tcase_add_test(tc, text_that_is_not_utf8_becomes_question_marks);
 	tcase_add_test(tc, stats_are_aligned_and_explained);
 	tcase_add_test(tc, reload_names_what_needs_a_restart);
 	tcase_add_test(tc, rates_are_differences_over_time);
 	tcase_add_test(tc, metrics_are_in_prometheus_format);
+	tcase_add_test(tc, metrics_count_the_peers_that_are_up);
 	tcase_add_test(tc, metrics_tell_that_the_daemon_is_away);
 	tcase_add_test(tc, control_characters_do_not_reach_the_terminal);
 	tcase_add_test(tc, client_returns_the_answer);
@@ -520,6 +887,13 @@ main(void)
 	tcase_add_test(tc, client_finds_the_only_daemon);
 	tcase_add_test(tc, client_lists_several_daemons_and_not_those_that_are_gone);
 	tcase_add_test(tc, client_says_where_it_looked_for_a_daemon);
+	tcase_add_test(tc, genkey_and_genpsk_make_new_keys);
+	tcase_add_test(tc, pubkey_prints_the_public_key);
+	tcase_add_test(tc, pubkey_takes_what_genkey_makes);
+	tcase_add_test(tc, pubkey_says_what_it_expected_and_not_what_it_got);
+	tcase_add_test(tc, pubkey_reads_from_no_terminal);
+	tcase_add_test(tc, a_key_that_cannot_be_written_is_an_error);
+	tcase_add_test(tc, a_secret_where_others_can_read_it_is_warned_of);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -2,7 +2,11 @@
 # Common ground of tests/netns_*.sh: network namespaces, a private mosquitto, the daemons and what
 # to wait for. Sourced. Every test has its own names, ports and files, so that all of them may run
 # at the same time. Environment: srcdir, builddir, VALGRIND (a prefix for the daemons), KEEP (leave
-# the files of the test behind).
+# the files of the test behind); and for the tests of the tunnel itself (TUNNEL_TESTS in netns.am),
+# so that they can run over everything: WIRE, what the nodes speak, is mqtt_vpn (the default) or the
+# mode of the native wire, psk or pubkey; PROXY=yes puts evil_broker.py before each broker, harmless
+# until evil() tells it otherwise. A test for which only one of these makes sense sets it before it
+# sources this file.
 #
 # The network: namespace "b" holds the brokers, each with an address of its own on lo (10.99.0.1 and
 # fd99::1, 10.99.0.2 and fd99::2, ...). Node N has a link to it: there up0 with 10.99.N.2 and
@@ -15,6 +19,8 @@ set -eu
 srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
 builddir=$(cd "${builddir:-$srcdir}" && pwd)
 VALGRIND=${VALGRIND:-}
+WIRE=${WIRE:-mqtt_vpn}
+PROXY=${PROXY:-no}
 vpnd=$builddir/mqtt-vpnd
 vpnctl=$builddir/mqtt-vpnctl
 python=/usr/bin/python3
@@ -127,6 +133,10 @@ begin()
 	[ -c /dev/net/tun ] || skip "there is no /dev/net/tun"
 	need ip mosquitto ping mosquitto_sub mosquitto_pub
 	[ -x "$python" ] || skip "there is no $python"
+	case $WIRE/$PROXY in
+	mqtt_vpn/yes | mqtt_vpn/no | psk/yes | psk/no | pubkey/yes | pubkey/no) ;;
+	*) fail "WIRE=$WIRE: expected mqtt_vpn, psk or pubkey; PROXY=$PROXY: expected yes or no" ;;
+	esac
 	tmp=$(mktemp -d "${TMPDIR:-/tmp}/$(basename "$0" .sh).XXXXXX")
 	trap finish EXIT
 	trap 'exit 129' HUP
@@ -315,6 +325,8 @@ expect_log()
 # broker_conf NAME IP4 IP6: a configuration that anyone may use; a test may append to the file.
 broker_conf()
 {
+	_port=1883
+	[ "$PROXY" = no ] || _port=11883
 	cat >"$tmp/$1.conf" <<-END
 		per_listener_settings true
 		user root
@@ -327,16 +339,43 @@ broker_conf()
 		log_type unsubscribe
 		sys_interval 0
 		set_tcp_nodelay true
-		listener 1883 $2
+		listener $_port $2
 		allow_anonymous true
 	END
 	ip -n "${prefix}b" address replace "$2/32" dev lo
-	[ "$have_ipv6" = yes ] || return 0
-	ip -n "${prefix}b" address replace "$3/128" dev lo nodad
-	cat >>"$tmp/$1.conf" <<-END
-		listener 1883 $3
-		allow_anonymous true
-	END
+	if [ "$have_ipv6" = yes ]; then
+		ip -n "${prefix}b" address replace "$3/128" dev lo nodad
+		cat >>"$tmp/$1.conf" <<-END
+			listener $_port $3
+			allow_anonymous true
+		END
+	fi
+	[ "$PROXY" = no ] || proxy_start "$@"
+}
+
+# proxy_start NAME IP4 IP6: listens for the broker of that name whenever that is there.
+proxy_start()
+{
+	_six=
+	[ "$have_ipv6" = no ] || _six=$3
+	spawn_listener b "$1-proxy" "$python" "$srcdir/tests/evil_broker.py" \
+	    -c "$tmp/$1-proxy.sock" -u "$2:11883" -l "$2" ${_six:+-l "$_six"}
+}
+
+# evil_at NAME COMMAND...: tells the proxy of that broker what to do; prints its answer. The commands
+# are described in evil_broker.py.
+evil_at()
+{
+	_socket=$tmp/$1-proxy.sock
+	shift
+	"$python" "$tool" evil "$_socket" "$@"
+}
+
+# evil COMMAND...: the same for the usual broker. Some take long: in the background wait for their
+# own process ($!), never for all, as the daemons are among them.
+evil()
+{
+	evil_at broker "$@"
 }
 
 # broker_run NAME: starts mosquitto with the file that broker_conf made; returns when it listens.
@@ -345,6 +384,7 @@ broker_run()
 	_before=$(log_count "$1" ' running$')
 	spawn b "$1" mosquitto -c "$tmp/$1.conf"
 	wait_for 10 log_has_more "$1" ' running$' "$_before" || fail "mosquitto does not start"
+	[ "$PROXY" = no ] || wait_for 5 evil_at "$1" ready || fail "the proxy of $1 does not follow"
 }
 
 # The usual case: one broker, 10.99.0.1 and fd99::1.
@@ -366,13 +406,103 @@ hostile_start()
 	spawn_listener b "$_name" "$python" "$srcdir/tests/hostile_broker.py" -l "$_address" "$@"
 }
 
-# daemon_start NODE OPTION...: mqtt-vpnd in the foreground; log and socket are named by the node.
+# network_key [PASSWORD]: the file with the key of the test's network, another one for each password.
+network_key()
+{
+	_key=$tmp/network-$(printf %s "${1:-}" | cksum | tr ' ' -)
+	[ -e "$_key" ] || secret_file "$_key" "$(head -c 32 /dev/urandom | base64)"
+	echo "$_key"
+}
+
+# Key pairs of the nodes 1 to 4, once: $tmp/node-N.key and .pub.
+node_keys()
+{
+	for _k in 1 2 3 4; do
+		[ ! -e "$tmp/node-$_k.pub" ] || continue
+		(umask 077 && "$vpnctl" genkey >"$tmp/node-$_k.key") || fail "mqtt-vpnctl genkey"
+		"$vpnctl" pubkey <"$tmp/node-$_k.key" >"$tmp/node-$_k.pub" || fail "mqtt-vpnctl pubkey"
+	done
+}
+
+# peer_conf N NAME [SETTINGS]: the section of node N in the file of another node.
+peer_conf()
+{
+	_addresses="\"10.0.1.$1\""
+	[ "$have_ipv6" = no ] || _addresses="$_addresses, \"fd00:6d71::$1\""
+	_public=
+	if [ "$WIRE" = pubkey ]; then
+		node_keys
+		_public="public-key = \"$(cat "$tmp/node-$1.pub")\""
+	fi
+	echo "peer \"$2\" { address = {$_addresses} $_public ${3:-} }"
+}
+
+# wire_conf N [REST]: what the file of node N says of the wire. In the mode pubkey that includes all
+# peers, but those that REST has under their IPv4 address.
+wire_conf()
+{
+	case $WIRE in
+	mqtt_vpn)
+		echo 'wire = mqtt_vpn'
+		return
+		;;
+	psk) echo "mode = psk passphrase-file = \"$(network_key)\"" ;;
+	pubkey)
+		node_keys
+		echo "mode = pubkey private-key-file = \"$tmp/node-$1.key\""
+		for _peer in 1 2 3 4; do
+			case "$_peer ${2:-}" in
+			"$1 "* | *"\"10.0.1.$_peer\""*) ;;
+			*) peer_conf "$_peer" "n$_peer" ;;
+			esac
+		done
+		;;
+	esac
+	echo 'wire = native network = "test"'
+}
+
+# daemon_start NODE OPTION...: mqtt-vpnd in the foreground; log and socket are named by the node. On
+# the native wire "-k PASSWORD" is the key of that name.
 daemon_start()
 {
 	_name=$1
 	shift
+	_left=$#
+	while [ "$WIRE" != mqtt_vpn ] && [ "$_left" -gt 0 ]; do
+		_left=$((_left - 1))
+		_option=$1
+		shift
+		if [ "$_option" = -k ]; then
+			_left=$((_left - 1))
+			_option=--passphrase-file=$(network_key "$1")
+			shift
+		fi
+		set -- "$@" "$_option"
+	done
 	# shellcheck disable=SC2086 # VALGRIND is a list of words
 	spawn "$_name" "$_name" $VALGRIND "$vpnd" -f -s "$tmp/$_name.sock" "$@"
+}
+
+# wire_start N OPTION...: a daemon in nN that knows the wire; the options say the rest.
+wire_start()
+{
+	_n=$1
+	shift
+	case $WIRE in
+	mqtt_vpn) set -- --wire mqtt_vpn "$@" ;;
+	psk)
+		case " $* " in
+		*' -k '*) ;;
+		*) set -- --passphrase-file "$(network_key)" "$@" ;;
+		esac
+		set -- --wire native --network "test" "$@"
+		;;
+	pubkey)
+		wire_conf "$_n" >"$tmp/wire-$_n.conf"
+		set -- -c "$tmp/wire-$_n.conf" "$@"
+		;;
+	esac
+	daemon_start "n$_n" "$@"
 }
 
 # node_start N OPTION...: a daemon in nN with mq0, 10.0.1.N/24 and fd00:6d71::N/64.
@@ -381,19 +511,19 @@ node_start()
 	_n=$1
 	shift
 	[ "$have_ipv6" = no ] || set -- -6 "fd00:6d71::$_n" "$@"
-	daemon_start "n$_n" --wire mqtt_vpn -i mq0 -a "10.0.1.$_n/24" -b "$broker" "$@"
+	wire_start "$_n" -i mq0 -a "10.0.1.$_n/24" -b "$broker" "$@"
 }
 
 # node_conf N BROKERS [INTERFACE [REST]]: $tmp/nN.conf, to be given with -c. BROKERS are whole
 # sections, INTERFACE and REST further settings of the interface and of the file.
 node_conf()
 {
-	_addresses="\"10.0.1.$1/24\""
-	[ "$have_ipv6" = no ] || _addresses="$_addresses, \"fd00:6d71::$1/64\""
+	_ours="\"10.0.1.$1/24\""
+	[ "$have_ipv6" = no ] || _ours="$_ours, \"fd00:6d71::$1/64\""
 	cat >"$tmp/n$1.conf" <<-END
-		wire = mqtt_vpn
+		$(wire_conf "$1" "${4:-}")
 		interface "mq0" {
-			address = {$_addresses}
+			address = {$_ours}
 			${3:-}
 		}
 		$2
@@ -512,6 +642,24 @@ expect_no_ping()
 	if in_ns "$1" ping -n -c 3 -i 0.2 -W 1 "$2" >"$tmp/ping.out" 2>&1; then
 		fail "$1 reaches $2, and should not"
 	fi
+}
+
+# peer_state NODE ADDRESS: what the node says of the peer with that address: idle, connecting, up, ...
+peer_state()
+{
+	json "$1" peers peers "addresses=$2" state
+}
+
+has_session()
+{
+	[ "$(peer_state "$1" "$2")" = up ]
+}
+
+# wait_session NODE ADDRESS [SECONDS]
+wait_session()
+{
+	wait_for "${3:-10}" has_session "$1" "$2" ||
+	    fail "$1 has no session with $2 within ${3:-10} s, but is $(peer_state "$1" "$2")"
 }
 
 # Under valgrind or a sanitizer figures of time and memory mean nothing.

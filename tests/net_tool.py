@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 
+SO_RCVBUFFORCE = 33  # Python does not name it
+
 
 def family_of(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -50,6 +52,7 @@ def udp_listen(args):
     """Prints "SOURCE TEXT" for each datagram that arrives at a port, groups joined on a device."""
     sock = socket.socket(socket.AF_INET6 if args.ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
     sock.bind(("", args.port))
     index = socket.if_nametoindex(args.device) if args.device else 0
     for group in args.join:
@@ -67,16 +70,46 @@ def udp_listen(args):
 
 
 def udp_send(args):
-    """Sends one datagram out of a device, to a unicast, broadcast or multicast address."""
+    """Sends a datagram, perhaps out of a device, to a unicast, broadcast or multicast address; with
+    a count so many, each with its number behind the text."""
     sock = socket.socket(family_of(args.address), socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     if args.device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, args.device.encode())
-    sock.sendto(args.text.encode(), (args.address, args.port))
+    if args.source:
+        sock.bind((args.source, 0))
+    texts = [f"{args.text}-{i}" for i in range(args.count)] if args.count else [args.text]
+    due = time.monotonic()
+    for text in texts:
+        time.sleep(max(0, due - time.monotonic()))
+        sock.sendto(text.encode(), (args.address, args.port))
+        due += 1 / args.rate
+
+
+def checksum(data):
+    """Of the Internet (RFC 1071); of a header that has it already, 0."""
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total >> 16) + (total & 0xFFFF)
+    return ~total & 0xFFFF
+
+
+def packet(args):
+    """Prints a UDP datagram as an IPv4 packet, in hex, without a checksum of UDP."""
+    text = args.text.encode()
+    udp = struct.pack("!4H", args.port, args.port, 8 + len(text), 0) + text
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
+                         socket.inet_aton(args.source), socket.inet_aton(args.address))
+    print((header[:10] + struct.pack("!H", checksum(header)) + header[12:] + udp).hex())
 
 
 def json_value(args):
-    """Prints the value that the keys lead to; "name=x" picks from a list of objects."""
+    """Prints the value that the keys lead to; "name=x" picks from a list of objects the one whose
+    name is x, or is a list that has x."""
+    def has(entry, name, wanted):
+        values = entry[name] if isinstance(entry[name], list) else [entry[name]]
+        return wanted in map(str, values)
+
     try:
         value = json.load(sys.stdin)
         for key in args.keys:
@@ -84,7 +117,7 @@ def json_value(args):
                 value = value[key]
             elif "=" in key:
                 name, wanted = key.split("=", 1)
-                value = next(entry for entry in value if str(entry[name]) == wanted)
+                value = next(entry for entry in value if has(entry, name, wanted))
             else:
                 value = value[int(key)]
     except (ValueError, KeyError, IndexError, StopIteration):
@@ -174,6 +207,41 @@ def relay(args):
             threading.Thread(target=pump, args=pair, daemon=True).start()
 
 
+def sink(args):
+    """Takes what anybody sends, and throws it away."""
+    listener = socket.create_server((args.address, args.port))
+    print("listening", flush=True)
+    while True:
+        client, _ = listener.accept()
+        with client:
+            while client.recv(1 << 20):
+                pass
+
+
+def source(args):
+    """Sends as much as is taken, for so many seconds."""
+    block = bytes(1 << 20)
+    begin = time.monotonic()
+    total = 0
+    with socket.create_connection((args.address, args.port), timeout=20) as server:
+        while time.monotonic() < begin + args.seconds:
+            total += server.send(block)
+    print(f"{total} bytes, {total * 8e-6 / args.seconds:.0f} Mbit/s")
+
+
+def evil(args):
+    """Sends a command to tests/evil_broker.py and prints the answer, a list one entry a line."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(args.path)
+        sock.sendall(" ".join(args.words).encode() + b"\n")
+        with sock.makefile(encoding="utf-8") as answers:
+            result, _, text = answers.readline().rstrip("\n").partition(" ")
+    if result != "ok":
+        sys.exit(f"evil {' '.join(args.words)}: {text or 'no answer'}")
+    if text:
+        print(text.replace("\t", "\n"))
+
+
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -193,11 +261,18 @@ def parse_args():
     sub.add_argument("-6", dest="ipv6", action="store_true")
     sub = command("udp-send", udp_send, ("address", str), ("port", int), ("text", str))
     sub.add_argument("--device")
+    sub.add_argument("--source")
+    sub.add_argument("--count", type=int, default=0)
+    sub.add_argument("--rate", type=float, default=5000)
+    command("packet", packet, ("source", str), ("address", str), ("port", int), ("text", str))
     command("json", json_value).add_argument("keys", nargs="*")
+    command("evil", evil, ("path", str)).add_argument("words", nargs=argparse.REMAINDER)
     command("control", control, ("path", str), ("count", int), ("limit_ms", float))
     command("hold", hold, ("path", str), ("count", int), ("text", str))
     command("notify", notify, ("path", str))
     command("relay", relay, ("address", str), ("port", int), ("target", str))
+    command("sink", sink, ("address", str), ("port", int))
+    command("source", source, ("address", str), ("port", int), ("seconds", float))
     command("swallow", swallow, ("address", str), ("port", int))
     return parser.parse_args()
 

@@ -9,10 +9,12 @@ begin
 need_daemon
 node_new 1 2
 broker_start
-daemon_start n1 --wire mqtt_vpn -i mq0 -a 10.0.1.1/24 -b "$broker" -k secret
-wait_up n1
-daemon_start n2 --wire mqtt_vpn -i mq0 -a 10.0.1.1/24 -b "$broker" -k secret
-wait_up n2
+node_conf 1 "broker \"$broker\" {}"
+cp "$tmp/n1.conf" "$tmp/n2.conf"
+for n in 1 2; do
+	node_run $n -k secret
+	wait_up n$n
+done
 step "both say so"
 expect_log n1 'another node uses our address 10.0.1.1'
 expect_log n2 'another node uses our address 10.0.1.1'

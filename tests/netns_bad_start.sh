@@ -2,6 +2,7 @@
 # Starts that cannot succeed: a clear message, exit status 1, and nothing left behind.
 # SPDX-License-Identifier: ISC
 
+WIRE=mqtt_vpn
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 

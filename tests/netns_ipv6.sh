@@ -25,7 +25,7 @@ step "IPv6 to the broker as well; a node without IPv4; the length in -p"
 stop n1
 broker='mqtt://[fd99::1]:1883'
 node_start 1 -k secret
-daemon_start n3 --wire mqtt_vpn -i mq0 -6 fd00:6d71:0::3 -p 60 -b "$broker" -k secret
+wire_start 3 -i mq0 -6 fd00:6d71:0::3 -p 60 -b "$broker" -k secret
 wait_up n1
 wait_up n3
 ip -n "${prefix}n3" -6 address show dev mq0 | grep -q -F fd00:6d71::3/60 ||

@@ -2,6 +2,7 @@
 # Called mqtt_vpn, with the options and the wire of MQTT_VPN.
 # SPDX-License-Identifier: ISC
 
+WIRE=mqtt_vpn
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 

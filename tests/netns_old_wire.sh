@@ -2,6 +2,7 @@
 # One network with a node that speaks MQTT_VPN's wire from an implementation of its own.
 # SPDX-License-Identifier: ISC
 
+WIRE=mqtt_vpn
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 

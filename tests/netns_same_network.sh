@@ -27,7 +27,7 @@ broker_start
 for n in 1 2; do
 	other=$((3 - n))
 	node_conf $n "broker \"$broker\" {}" '' \
-	    "peer \"site$other\" { address = {\"10.0.1.$other\"} routes = {\"192.168.10$other.0/24\"} }"
+	    "$(peer_conf $other "site$other" "routes = {\"192.168.10$other.0/24\"}")"
 	node_run $n
 done
 wait_up n1

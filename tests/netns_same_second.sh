@@ -2,6 +2,7 @@
 # Two nodes that start in the same second, again and again: no nonce ever repeats.
 # SPDX-License-Identifier: ISC
 
+WIRE=mqtt_vpn
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 

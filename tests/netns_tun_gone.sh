@@ -11,7 +11,7 @@ need_daemon
 node_new 1 2
 broker_start
 node_conf 1 "broker \"$broker\" {}" "down = \"sleep 1; echo down >$tmp/down\"" \
-    'peer "two" { address = {"10.0.1.2"} routes = {"192.168.5.0/24", "0.0.0.0/0"} }'
+    "$(peer_conf 2 two 'routes = {"192.168.5.0/24", "0.0.0.0/0"}')"
 node_run 1
 node_start 2
 wait_up n1
@@ -56,7 +56,7 @@ has_interface n1 || fail "the persistent interface was removed"
 ip -n "${prefix}n1" link del mq0
 
 step "a name that the kernel completes"
-daemon_start n1 --wire mqtt_vpn -i 'mq%d' -a 10.0.1.1/24 -b "$broker"
+wire_start 1 -i 'mq%d' -a 10.0.1.1/24 -b "$broker"
 wait_up n1
 [ "$(json n1 status interface name)" = mq0 ] || fail "status does not name the interface"
 expect_ping n1 10.0.1.2

@@ -2,6 +2,7 @@
 # Nodes with different passwords, and with none, hear nothing of each other but count it.
 # SPDX-License-Identifier: ISC
 
+WIRE=mqtt_vpn
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 

@@ -9,23 +9,40 @@
 
 #include <stdbool.h>
 
+#define NETWORK                                             \
+	"network = \"home.net\"\n"                          \
+	"interface \"mq0\" { address = \"10.0.1.1/24\" }\n" \
+	"broker \"mqtt://localhost\" { }\n"
+#define PSK NETWORK "passphrase-file = \"/nonexistent/psk\"\n"
+#define PUBKEY NETWORK "mode = pubkey private-key-file = \"/nonexistent/key\"\n"
+#define ZERO_KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define KEY_1 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
+#define KEY_2 "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+#define NOT_A_KEY                                                                                  \
+	"public-key: not a public key: expected 44 characters of base64, as 'mqtt-vpnctl pubkey' " \
+	"prints them"
+#define OF_NO_USE "of no use with wire = mqtt_vpn: expected wire = native or no such key"
+
 static const struct refusal {
 	bool after_good;
 	const char *text;
 	const char *message;
 } refusals[] = {
     {false, "# one\n# two\n/* three\n*/\nfoo = 1\n",
-	":5: 'foo' is not a key: expected one of interface, broker, peer, wire, passphrase-file, "
-	"topic-prefix, client-id, forward, log-level, pid-file, control-socket, control-group, "
-	"user, group"},
+	":5: 'foo' is not a key: expected one of interface, broker, peer, wire, mode, network, "
+	"name, passphrase-file, private-key-file, kdf-passes, kdf-memory, rekey-interval, "
+	"padding, topics, mqtt-vpn-password-file, topic-prefix, client-id, forward, log-level, "
+	"pid-file, control-socket, control-group, user, group"},
     {false, "wire mqtt_vpn\n", ":1: wire: the '=' is missing: expected wire = VALUE"},
     {false, "wire = \n", ":1: the file ends within a setting: expected its value"},
     {false, "wire = {a}\n",
 	":1: '{' is out of place: expected KEY = VALUE or SECTION \"NAME\" { }"},
     {false, "wire = mqtt_vpn mqtt_vpn\n",
-	":1: 'mqtt_vpn' is not a key: expected one of interface, broker, peer, wire, "
-	"passphrase-file, topic-prefix, client-id, forward, log-level, pid-file, control-socket, "
-	"control-group, user, group"},
+	":1: 'mqtt_vpn' is not a key: expected one of interface, broker, peer, wire, mode, "
+	"network, "
+	"name, passphrase-file, private-key-file, kdf-passes, kdf-memory, rekey-interval, "
+	"padding, topics, mqtt-vpn-password-file, topic-prefix, client-id, forward, log-level, "
+	"pid-file, control-socket, control-group, user, group"},
     {false, "wire += mqtt_vpn\n", ":1: wire: takes one value: expected '=', not '+='"},
     {false, "wire =", ":1: the file ends within a setting: expected its value"},
     {false, "= 5\n", ":1: '=' is out of place: expected KEY = VALUE or SECTION \"NAME\" { }"},
@@ -33,7 +50,7 @@ static const struct refusal {
     {false, "\"peer|routes\" = 1\n",
 	":1: a '|' cannot stand in a key: expected the key within its section"},
     {false, "peer \"a\" { }\n\"peer=a|routes\" = {\"10.0.0.0/8\"}\n",
-	":2: routes: a '|' cannot stand in a key: expected the key within its section"},
+	":2: a '|' cannot stand in a key: expected the key within its section"},
     {false, "interface { }\n", ":1: interface: its name is missing: expected interface \"NAME\" {"},
     {false, "interface mq0\nwire = mqtt_vpn\n",
 	":2: interface: its '{' is missing: expected interface \"NAME\" {"},
@@ -54,7 +71,7 @@ static const struct refusal {
     {false, "interface \"a\" { username = x }\n",
 	":1: 'username' belongs in section broker: expected it there"},
     {false, "peer \"a\" { adress = \"10.0.0.1\" }\n",
-	":1: 'adress' is not a key: expected one of address, routes"},
+	":1: 'adress' is not a key: expected one of address, routes, public-key, wire"},
     {false, "include(\"other.conf\")\n",
 	":1: '(' is of no use here: there are no functions, nor include()"},
     {false, "log-level = \"\377\n", ":1: the text has no end: expected \" on the same line"},
@@ -66,16 +83,7 @@ static const struct refusal {
 	":2: log-level: set already in line 1: expected it only once"},
     {false, "forward = {\"10.0.0.1\"}\nforward = {\"10.0.0.2\"}\n",
 	":2: forward: set already in line 1: expected it only once"},
-    {false, "wire = mqttvpn\n", ":1: wire: 'mqttvpn' is not a wire: expected mqtt_vpn"},
-    {false, "network = \"home\"\n",
-	":1: network: part of the native wire, which this version does not have: expected no such "
-	"key"},
-    {false, "mode = psk\n",
-	":1: mode: part of the native wire, which this version does not have: expected no such "
-	"key"},
-    {false, "peer \"a\" { public-key = \"x\" }\n",
-	":1: public-key: part of the native wire, which this version does not have: expected no "
-	"such key"},
+    {false, "wire = mqttvpn\n", ":1: wire: 'mqttvpn' is not a wire: expected native or mqtt_vpn"},
     {false, "passphrase-file = \"key\"\n",
 	":1: passphrase-file: 'key' is not an absolute path: expected one that begins with '/'"},
     {false, "pid-file = \"x.pid\"\n",
@@ -132,6 +140,8 @@ static const struct refusal {
 	"host"},
     {false, "forward = {\"::1\"}\n",
 	":1: forward: '::1' is a loopback address: expected the address of one host"},
+    {false, "forward = \"fe80::1\"\n",
+	":1: forward: 'fe80::1' is a link-local address: expected the address of one host"},
     {false, "forward = {\"::\"}\n",
 	":1: forward: '::' is the unspecified address: expected the address of one host"},
     {false, "forward = {\"ff02::1\"}\n",
@@ -156,7 +166,7 @@ static const struct refusal {
     {false, "interface \"a\" { }\ninterface \"b\" { }\n",
 	":2: interface: 'b' is a second interface, the first is in line 1: expected one"},
     {false, "interface \"a\" { }\ninterface \"a\" { }\n",
-	":2: 'a' is there already: expected another name"},
+	":2: interface: 'a' is a second interface, the first is in line 1: expected one"},
     {false, "interface \"a\" { address = \"10.0.1.1\" }\n",
 	":1: address: '10.0.1.1' has no prefix length: expected 10.0.1.1/24, say"},
     {false, "interface \"a\" { address = \"fd00::1\" }\n",
@@ -188,13 +198,13 @@ static const struct refusal {
 	":4: address: '10.0.1.300/24' is not an address with a prefix length: expected one such as "
 	"10.0.1.1/24 or fd00:6d71::1/64"},
     {false, "interface \"a\" { mtu = big }\n",
-	":1: mtu: 'big' is not a number: expected a number from 576 to 1500"},
+	":1: mtu: 'big' is not a number: expected a number from 576 to 65000"},
     {false, "interface \"a\" { mtu = 575 }\n",
-	":1: mtu: '575' is out of range: expected a number from 576 to 1500"},
-    {false, "interface \"a\" { mtu = 1501 }\n",
-	":1: mtu: '1501' is out of range: expected a number from 576 to 1500"},
+	":1: mtu: '575' is out of range: expected a number from 576 to 65000"},
+    {false, "interface \"a\" { mtu = 65001 }\n",
+	":1: mtu: '65001' is out of range: expected a number from 576 to 65000"},
     {false, "interface \"a\" { mtu = 0x500 }\n",
-	":1: mtu: '0x500' is not a number: expected a number from 576 to 1500"},
+	":1: mtu: '0x500' is not a number: expected a number from 576 to 65000"},
     {false, "interface \"a\" { up = \"\" }\n", ":1: up: empty: expected text"},
     {false, "broker \"\" { }\n", ":1: broker: the URL names no host: expected mqtt://HOST, say"},
     {false, "broker \"http://a\" { }\n",
@@ -241,7 +251,7 @@ static const struct refusal {
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" { }\n",
 	":1: broker: the host's name is too long: expected at most 253 characters"},
     {false, "broker \"mqtt://a\" { }\nbroker \"mqtt://a\" { }\n",
-	":2: 'mqtt://a' is there already: expected another name"},
+	":2: broker: 'mqtt://a' is there already, in line 1: expected another name"},
     {false, "broker\n\"mqqt://x\"\n{\n}\n",
 	":3: broker: 'mqqt' is not a scheme: expected mqtt, tcp, mqtts, ssl, tls or unix"},
     {false, "broker \"mqtts://a\" {\n\tkeepalive = 4\n}\n",
@@ -285,9 +295,19 @@ static const struct refusal {
     {false, "peer \"a\" { routes = \"0.0.0.0/32\" }\n",
 	":1: routes: '0.0.0.0/32' is the unspecified address: expected a network of hosts"},
     {false, "peer \"a\" { address = \"10.0.1.2\" }\npeer \"a\" { address = \"10.0.1.3\" }\n",
-	":2: 'a' is there already: expected another name"},
-    {false, "", ": wire: missing: expected wire = mqtt_vpn"},
-    {false, "wire = native\n", ":1: wire: native is not part of this version: expected mqtt_vpn"},
+	":2: peer: 'a' is there already, in line 1: expected another name"},
+    {false, "peer a { }\npeer b { }\npeer a { }\npeer b { }\n",
+	":3: peer: 'a' is there already, in line 1: expected another name"},
+    {true,
+	"peer a { address = {10.0.1.2, 10.0.1.5} }\npeer b { address = 10.0.1.2 }\npeer c { "
+	"address = 10.0.1.5 }\n",
+	":5: address: 10.0.1.2 is given to peer 'a' in line 4 already: expected it once"},
+    {false, "",
+	": network: missing: expected network = \"NAME\", the same on all nodes, or wire = "
+	"mqtt_vpn"},
+    {false, "wire = native\n",
+	": network: missing: expected network = \"NAME\", the same on all nodes, or wire = "
+	"mqtt_vpn"},
     {false, "wire = mqtt_vpn\n",
 	": interface: missing: expected interface \"NAME\" { address = \"ADDR/LEN\" }"},
     {false, "wire = mqtt_vpn\ninterface \"a\" { }\n",
@@ -358,19 +378,119 @@ static const struct refusal {
 	":4: passphrase-file: /nonexistent/key: No such file or directory"},
     {true, "broker \"mqtts://b\" { username = u password-file = \"/nonexistent/pw\" }\n",
 	":4: password-file: /nonexistent/pw: No such file or directory"},
+    {false, "mode = group\n",
+	":1: mode: group is not part of this version: expected psk or pubkey"},
+    {false, "mode = x\n", ":1: mode: 'x' is not a mode: expected psk or pubkey"},
+    {false, "topics = x\n", ":1: topics: 'x' is not a form of topics: expected hashed or plain"},
+    {false, "padding = 17\n", ":1: padding: '17' is not a padding: expected none, 16 or buckets"},
+    {false, "network = \"a/b\"\n",
+	":1: network: 'a/b' is not a name for a network: expected letters, digits, '-', '_' and "
+	"'.'"},
+    {false, "network = \"\"\n", ":1: network: empty: expected text"},
+    {false, "network = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
+	":1: network: 65 characters are too many: expected at most 64"},
+    {false, "name = \"\"\n", ":1: name: empty: expected text"},
+    {false, "name = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n",
+	":1: name: 64 characters are too many: expected at most 63"},
+    {false, "name = \"a\302\205b\"\n",
+	":1: name: it holds a character beyond ASCII: expected printable ASCII"},
+    {false, "rekey-interval = 0\n",
+	":1: rekey-interval: '0' is out of range: expected a number from 1 to 3600"},
+    {false, "rekey-interval = 3601\n",
+	":1: rekey-interval: '3601' is out of range: expected a number from 1 to 3600"},
+    {false, "kdf-passes = 0\n",
+	":1: kdf-passes: '0' is out of range: expected a number from 1 to 16"},
+    {false, "kdf-passes = 17\n",
+	":1: kdf-passes: '17' is out of range: expected a number from 1 to 16"},
+    {false, "kdf-memory = 7\n",
+	":1: kdf-memory: '7' is out of range: expected a number from 8 to 1024"},
+    {false, "kdf-memory = 1025\n",
+	":1: kdf-memory: '1025' is out of range: expected a number from 8 to 1024"},
+    {false, "private-key-file = key\n",
+	":1: private-key-file: 'key' is not an absolute path: expected one that begins with '/'"},
+    {false, "mqtt-vpn-password-file = key\n",
+	":1: mqtt-vpn-password-file: 'key' is not an absolute path: expected one that begins with "
+	"'/'"},
+    {false, "peer a { public-key = \"secret\" }\n", ":1: " NOT_A_KEY},
+    {false, "peer a { public-key = \"" KEY_1 "A\" }\n", ":1: " NOT_A_KEY},
+    {false, "peer a { public-key = \"" ZERO_KEY "\" }\n",
+	":1: public-key: the key is all zero: expected one of 'mqtt-vpnctl pubkey'"},
+    {false, "peer a { wire = x }\n", ":1: wire: 'x' is not a wire: expected native or mqtt_vpn"},
+    {true, "network = home\n", ":4: network: " OF_NO_USE},
+    {true, "mode = psk\n", ":4: mode: " OF_NO_USE},
+    {true, "name = x\n", ":4: name: " OF_NO_USE},
+    {true, "private-key-file = \"/x\"\n", ":4: private-key-file: " OF_NO_USE},
+    {true, "topics = hashed\n", ":4: topics: " OF_NO_USE},
+    {true, "padding = none\n", ":4: padding: " OF_NO_USE},
+    {true, "rekey-interval = 120\n", ":4: rekey-interval: " OF_NO_USE},
+    {true, "kdf-passes = 3\n", ":4: kdf-passes: " OF_NO_USE},
+    {true, "kdf-memory = 64\n", ":4: kdf-memory: " OF_NO_USE},
+    {true, "mqtt-vpn-password-file = \"/x\"\n", ":4: mqtt-vpn-password-file: " OF_NO_USE},
+    {true, "peer a { address = 10.0.1.2 }\npeer b { address = 10.0.1.3 wire = native }\n",
+	":5: wire: " OF_NO_USE},
+    {true, "peer a { address = 10.0.1.2\npublic-key = \"" KEY_1 "\" }\n",
+	":5: public-key: " OF_NO_USE},
+    {false, "wire = mqtt_vpn\ninterface a { address = 10.0.1.1/24\nmtu = 1501 }\nbroker b { }\n",
+	":3: mtu: 1501 is too large for wire = mqtt_vpn: expected 1500 at most"},
+    {false, NETWORK,
+	": passphrase-file: missing: expected a file with what 'mqtt-vpnctl genpsk' prints, the "
+	"same on all nodes"},
+    {false, NETWORK "mode = pubkey\n",
+	": private-key-file: missing: expected a file with what 'mqtt-vpnctl genkey' prints, as "
+	"mode is pubkey"},
+    {false, PSK "private-key-file = \"/x\"\n",
+	":5: private-key-file: of no use with mode = psk: expected mode = pubkey or no such key"},
+    {false, PSK "\ntopics = plain\n",
+	":1: network: 'home.net' holds a '.', which brokers may not take in a topic: expected none "
+	"with topics = plain"},
+    {false, PSK "peer a { address = 10.0.1.2\npublic-key = \"" KEY_1 "\" }\n",
+	":6: public-key: of no use with mode = psk: expected no such key"},
+    {false, PUBKEY "peer a { address = 10.0.1.2 wire = mqtt_vpn\npublic-key = \"" KEY_1 "\" }\n",
+	":6: public-key: of no use with wire = mqtt_vpn: expected no such key"},
+    {false, PUBKEY "peer a { address = 10.0.1.2 }\n",
+	":5: peer: 'a' has no public-key: expected public-key = \"KEY\", as 'mqtt-vpnctl pubkey' "
+	"prints it there"},
+    {false,
+	PUBKEY "peer a { address = 10.0.1.2 public-key = \"" KEY_1 "\" }\n"
+	       "peer b { address = 10.0.1.3 public-key = \"" KEY_2 "\" }\n"
+	       "peer c { address = 10.0.1.4 public-key = \"" KEY_1 "\" }\n"
+	       "peer d { address = 10.0.1.5 public-key = \"" KEY_2 "\" }\n",
+	":7: public-key: this key is given to peer 'a' in line 5 already: expected it once"},
+    {false, PSK "mqtt-vpn-password-file = \"/x\"\npeer a { address = 10.0.1.2 }\n",
+	":5: mqtt-vpn-password-file: of no use without a peer that has wire = mqtt_vpn: expected "
+	"one"},
+    {false, PSK, ":4: passphrase-file: /nonexistent/psk: No such file or directory"},
+    {false, PUBKEY, ":4: private-key-file: /nonexistent/key: No such file or directory"},
+    {false,
+	PSK "peer a { address = 10.0.1.2 wire = mqtt_vpn }\n"
+	    "mqtt-vpn-password-file = \"/nonexistent/pw\"\n",
+	":4: passphrase-file: /nonexistent/psk: No such file or directory"},
 };
 
 /* The same of command lines; the file 'nothing' does not exist. */
+#define NO_NETWORK                                                                    \
+	"--network: missing: expected --network NAME and --passphrase-file FILE, or " \
+	"--wire=mqtt_vpn"
 #define ENOUGH " -i mq0 -a 10.0.1.1 -b localhost --wire=mqtt_vpn"
 
 static const struct option_refusal {
 	const char *line, *message;
 } option_refusals[] = {
-    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost", "--wire: missing: expected --wire=mqtt_vpn"},
-    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --wire=native",
-	"--wire: native is not part of this version: expected mqtt_vpn"},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost", NO_NETWORK},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost -k secret", NO_NETWORK},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --wire=native --passphrase-file=/x", NO_NETWORK},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --network=home",
+	"--passphrase-file: missing: expected a file with what 'mqtt-vpnctl genpsk' prints, the "
+	"same on all nodes"},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --network=home -k secret",
+	"-k: of no use with wire = native: expected --passphrase-file FILE, or --wire=mqtt_vpn"},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --network=a/b --passphrase-file=/x",
+	"--network: 'a/b' is not a name for a network: expected letters, digits, '-', '_' and "
+	"'.'"},
+    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --network=home --passphrase-file=/nonexistent",
+	"--passphrase-file: /nonexistent: No such file or directory"},
     {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b localhost --wire=x",
-	"--wire: 'x' is not a wire: expected mqtt_vpn"},
+	"--wire: 'x' is not a wire: expected native or mqtt_vpn"},
     {"mqtt-vpnd -a 10.0.1.1 -b localhost --wire=mqtt_vpn",
 	"-i: missing: expected interface \"NAME\" { address = \"ADDR/LEN\" }"},
     {"mqtt-vpnd -i mq0 -b localhost --wire=mqtt_vpn",
@@ -379,9 +499,7 @@ static const struct option_refusal {
 	"-b: missing: expected at least one, as in broker \"mqtt://HOST\" { }"},
     {"mqtt-vpnd -i a/b -a 10.0.1.1 -b localhost --wire=mqtt_vpn",
 	"-i: 'a/b' is not a name for an interface: expected no '/', ':' or space"},
-    {"mqtt-vpnd --network=home" ENOUGH,
-	"--network: part of the native wire, which this version does not have: expected no such "
-	"key"},
+    {"mqtt-vpnd --network=home" ENOUGH, "--network: " OF_NO_USE},
     {"mqtt-vpnd --passphrase-file=key" ENOUGH,
 	"--passphrase-file: 'key' is not an absolute path: expected one that begins with '/'"},
     {"mqtt-vpnd -P x.pid" ENOUGH,

@@ -1,0 +1,337 @@
+/*
+ * Broadcast and multicast: each of our ids is a sender with a key of its own, which peers get over
+ * their sessions, when they are set up, when the key is renewed, and when they ask.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "native.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aead.h"
+#include "native_internal.h"
+#include "wire.h"
+
+#define GRANT_MAX (1 + 17 + MULTICAST_GRANT_MAX)
+/* A message that meets a receiver without the key waits there until the key comes, if that takes no
+ * longer than this. */
+#define RECENT_MS 3000
+
+/*
+ * The counter from which on a new receiver may read us: that of the oldest message that may still
+ * be waiting for the key. Below it are those that somebody might have recorded.
+ */
+static uint64_t
+recent_floor(struct native_id *own, uint64_t now_ms)
+{
+	uint64_t past_ms = now_ms - own->stretch_ms;
+
+	if (past_ms >= RECENT_MS) {
+		own->stretch_before = past_ms < 2 * RECENT_MS ? own->stretch : own->sender.counter;
+		own->stretch = own->sender.counter;
+		own->stretch_ms = now_ms;
+	}
+	return own->stretch_before;
+}
+
+/*
+ * A peer that was told this key before has read what it could. If it asks again it was started anew
+ * and does not remember what that was: nothing of it may be read a second time.
+ */
+static uint64_t
+floor_for(struct native_id *own, struct channel *c, uint64_t now_ms)
+{
+	uint64_t told_ms = *channel_keys_told_ms(c);
+
+	if (told_ms != 0 && told_ms >= own->sender.created_ms)
+		return own->sender.counter;
+	return recent_floor(own, now_ms);
+}
+
+/* Whether it went out. */
+static bool
+grant_one(struct native *n, struct channel *c, struct native_id *own, uint64_t now_ms)
+{
+	uint8_t message[SESSION_OVERHEAD + GRANT_MAX], grant[MULTICAST_GRANT_MAX];
+	struct session *s = channel_session(c, now_ms);
+	struct wire_writer w;
+	size_t len;
+
+	if (s == NULL)
+		return false;
+	wire_writer_init(&w, message + FRAME_HEADER_LEN, GRANT_MAX);
+	wire_put_u8(&w, NATIVE_CONTROL_GRANT);
+	network_put_addr(&w, &own->id.addr);
+	wire_put_bytes(&w, grant, multicast_grant(&own->sender, floor_for(own, c, now_ms), grant));
+	len = session_seal(s, FRAME_CONTROL, message, w.pos);
+	aead_wipe(grant, sizeof(grant));
+	if (n->cb.publish(n->cb.arg, s->topic, message, len) == -1)
+		return false;
+	stats_count(n->stats, STAT_MULTICAST_KEYS_SENT);
+	channel_sent(c, true, now_ms);
+	return true;
+}
+
+/* In psk mode a channel is about one of our ids, in pubkey mode about us. */
+static bool
+concerns(const struct native *n, const struct channel *c, struct native_id *own)
+{
+	return n->network->mode == NETWORK_PUBKEY ||
+	       addr_equal(&channel_own(c)->addr, &own->id.addr);
+}
+
+void
+native_grant(struct native *n, struct channel *c, uint64_t now_ms)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < n->id_count; i++)
+		if (n->ids[i].sender.ready && concerns(n, c, &n->ids[i]))
+			told |= grant_one(n, c, &n->ids[i], now_ms);
+	if (told)
+		*channel_keys_told_ms(c) = now_ms;
+}
+
+static void
+grant_to_all(struct native *n, struct native_id *own, uint64_t now_ms)
+{
+	struct channel_facts facts;
+
+	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
+		for (size_t i = 0; i < p->channel_count; i++) {
+			channel_facts(p->channels[i], &facts);
+			if (facts.state == CHANNEL_UP && concerns(n, p->channels[i], own) &&
+			    grant_one(n, p->channels[i], own, now_ms))
+				*channel_keys_told_ms(p->channels[i]) = now_ms;
+		}
+	}
+}
+
+/* New keys are made when they are needed. */
+void
+native_renew_keys(struct native *n)
+{
+	for (size_t i = 0; i < n->id_count; i++)
+		multicast_sender_clear(&n->ids[i].sender);
+}
+
+static void
+keep_fresh(struct native *n, struct native_id *own, uint64_t now_ms)
+{
+	struct multicast_sender *m = &own->sender;
+
+	if (m->ready && now_ms < m->created_ms + MULTICAST_LIFETIME_MS)
+		return;
+	multicast_sender_renew(m, n->network->mode == NETWORK_PUBKEY, now_ms);
+	own->stretch = own->stretch_before = 0;
+	grant_to_all(n, own, now_ms); /* on the way before the first message under it */
+}
+
+void
+native_broadcast(
+    struct native *n, const struct addr *src, const uint8_t *packet, size_t len, uint64_t now_ms)
+{
+	struct native_id *own = native_id_for(n, src, src);
+	uint8_t *plain = n->plain + FRAME_MULTICAST_HEADER_LEN;
+	size_t room = n->max_message > MULTICAST_OVERHEAD ? n->max_message - MULTICAST_OVERHEAD : 0;
+	size_t used;
+	char topic[NETWORK_TOPIC_MAX];
+
+	used = frame_append(plain, 0, room, packet, len);
+	if (used == 0) {
+		stats_count(n->stats, STAT_TX_DROP_TOO_BIG);
+		return;
+	}
+	keep_fresh(n, own, now_ms);
+	recent_floor(own, now_ms);
+	used = frame_pad(plain, used, room, n->padding);
+	used = multicast_seal(&own->sender, n->network, &own->id, n->plain, used);
+	network_topic(n->network, topic, n->network->broadcast_part, own->id.part);
+	if (n->cb.publish(n->cb.arg, topic, n->plain, used) == -1) {
+		stats_count(n->stats,
+		    errno == ENOTCONN ? STAT_TX_DROP_NOT_CONNECTED : STAT_TX_DROP_PUBLISH);
+		return;
+	}
+	stats_count(n->stats, STAT_TX_MESSAGES);
+	stats_count(n->stats, STAT_TX_PACKETS);
+	stats_count(n->stats, STAT_TX_BROADCASTS);
+	stats_add(n->stats, STAT_TX_BYTES, len);
+}
+
+static bool
+has_address(const struct peer *p, const struct addr *a)
+{
+	for (size_t i = 0; i < p->addr_count; i++)
+		if (addr_equal(&p->addrs[i], a))
+			return true;
+	return false;
+}
+
+/* We ask at the topic's sender, as whichever of our ids: it only has to know that we are there. */
+static void
+ask_for_key(struct native *n, const struct network_topic *t, uint64_t key_id, uint64_t now_ms)
+{
+	struct notice v = {.kind = NOTICE_KEY_REQUEST, .key_id = key_id, .from = n->ids[0].id.addr};
+	char to[NETWORK_PART_MAX];
+
+	if (t->from_len >= sizeof(to) || !native_may(n->answers, t->from, t->from_len, now_ms) ||
+	    !bucket_take(&n->notices, NATIVE_NOTICES_PER_S, NATIVE_NOTICES_PER_S, now_ms))
+		return;
+	memcpy(to, t->from, t->from_len);
+	to[t->from_len] = '\0';
+	native_notice(n, &v, to, n->ids[0].id.part);
+}
+
+static bool
+is_ours(const struct native *n, const struct network_topic *t)
+{
+	for (size_t i = 0; i < n->id_count; i++)
+		if (strlen(n->ids[i].id.part) == t->from_len &&
+		    memcmp(n->ids[i].id.part, t->from, t->from_len) == 0)
+			return true;
+	return false;
+}
+
+static enum stat_id
+drop_reason(int error)
+{
+	switch (error) {
+	case MULTICAST_TOO_SHORT:
+		return STAT_RX_DROP_TOO_SHORT;
+	case MULTICAST_UNKNOWN_KEY:
+		return STAT_RX_DROP_UNKNOWN_KEY;
+	case MULTICAST_REPLAYED:
+		return STAT_RX_DROP_REPLAY;
+	default:
+		return STAT_RX_DROP_AUTH;
+	}
+}
+
+/* Returns 0, or a negative enum multicast_error that was counted unless the key is unknown. */
+static int
+open_multicast(struct native *n, const struct network_topic *t, const struct frame_header *h,
+    const uint8_t *message, size_t len, uint64_t now_ms)
+{
+	struct addr sender;
+	void *owner;
+	int rc = multicast_open(
+	    n->keys, n->network, t->from, t->from_len, h, message, len, n->plain, &sender, &owner);
+
+	if (rc >= 0) {
+		native_deliver(n, owner, &sender, n->plain, (size_t)rc, now_ms);
+		return 0;
+	}
+	if (rc != MULTICAST_UNKNOWN_KEY)
+		stats_count(n->stats, drop_reason(rc));
+	return rc;
+}
+
+/* What is held: when it came, and the sender's part with its NUL, before the message. */
+struct held {
+	uint64_t ms;
+	char from[NETWORK_PART_MAX];
+};
+
+/* Those that nobody sent a key for, or anybody made up, do not keep the room. */
+static void
+drop_old(struct native *n, uint64_t now_ms)
+{
+	struct held head;
+
+	while (n->held.first != NULL) {
+		memcpy(&head, n->held.first->data, sizeof(head));
+		if (now_ms < head.ms + RECENT_MS)
+			return;
+		free(backlog_take(&n->held, &n->held_budget));
+		stats_count(n->stats, STAT_RX_DROP_UNKNOWN_KEY);
+	}
+}
+
+static void
+hold(struct native *n, const struct network_topic *t, const uint8_t *message, size_t len,
+    uint64_t now_ms)
+{
+	struct held head = {.ms = now_ms};
+	size_t lost = 1;
+	uint8_t *copy;
+
+	copy = t->from_len < sizeof(head.from) ? malloc(sizeof(head) + len) : NULL;
+	if (copy != NULL) {
+		memcpy(head.from, t->from, t->from_len);
+		memcpy(copy, &head, sizeof(head));
+		memcpy(copy + sizeof(head), message, len);
+		lost = backlog_add(&n->held, &n->held_budget, copy, sizeof(head) + len);
+		free(copy);
+	}
+	stats_add(n->stats, STAT_RX_DROP_UNKNOWN_KEY, lost);
+}
+
+/* Once more for each: its key may be there by now. Those whose key is not wait on. */
+static void
+receive_held(struct native *n, uint64_t now_ms)
+{
+	drop_old(n, now_ms);
+	for (size_t left = n->held.count; left > 0; left--) {
+		struct backlog_packet *p = backlog_take(&n->held, &n->held_budget);
+		const uint8_t *message = p->data + sizeof(struct held);
+		size_t len = p->len - sizeof(struct held);
+		struct network_topic t = {0};
+		struct frame_header h;
+		struct held head;
+
+		memcpy(&head, p->data, sizeof(head));
+		t.from = head.from;
+		t.from_len = strlen(head.from);
+		if (frame_parse(message, len, &h) == 0 &&
+		    open_multicast(n, &t, &h, message, len, now_ms) == MULTICAST_UNKNOWN_KEY)
+			hold(n, &t, message, len, head.ms);
+		free(p);
+	}
+}
+
+void
+native_drop_held(struct native *n)
+{
+	backlog_clear(&n->held, &n->held_budget);
+}
+
+void
+native_take_grant(
+    struct native *n, struct channel *c, const uint8_t *body, size_t len, uint64_t now_ms)
+{
+	struct peer *p = channel_owner(c);
+	struct network_id sender;
+	struct wire_reader r;
+	struct addr a;
+
+	wire_reader_init(&r, body, len);
+	if (network_read_addr(&r, &a) == -1)
+		return;
+	if (n->network->mode == NETWORK_PUBKEY ? !has_address(p, &a)
+					       : !addr_equal(&a, &channel_remote(c)->addr))
+		return;
+	network_id(n->network, &a, &sender);
+	if (multicast_table_grant(n->keys, &sender, p, body + r.pos, wire_left(&r)) == -1)
+		return;
+	stats_count(n->stats, STAT_MULTICAST_KEYS_RECEIVED);
+	receive_held(n, now_ms);
+}
+
+void
+native_receive_multicast(struct native *n, const struct network_topic *t,
+    const struct frame_header *h, const uint8_t *message, size_t len, uint64_t now_ms)
+{
+	if (is_ours(n, t)) { /* MQTT 3.1.1 has no way not to get it */
+		stats_count(n->stats, STAT_RX_DROP_OWN_SOURCE);
+		return;
+	}
+	if (open_multicast(n, t, h, message, len, now_ms) != MULTICAST_UNKNOWN_KEY)
+		return;
+	drop_old(n, now_ms);
+	hold(n, t, message, len, now_ms);
+	ask_for_key(n, t, h->key_id, now_ms);
+}

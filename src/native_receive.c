@@ -1,0 +1,490 @@
+/*
+ * The path up: a message is judged by its topic and header, opened by whoever is meant, checked
+ * record by record and delivered. What the state machines are told has been authenticated.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "native.h"
+
+#include <string.h>
+
+#include "aead_hash.h"
+#include "ip.h"
+#include "link.h"
+#include "log.h"
+#include "native_internal.h"
+
+/* A message on its way up. */
+struct arrival {
+	struct network_topic topic;
+	struct frame_header header;
+	const uint8_t *message;
+	size_t len;
+	struct native_id *own; /* for whom it is; NULL: for all */
+	uint64_t now_ms;
+};
+
+static void
+drop(struct native *n, enum stat_id reason)
+{
+	stats_count(n->stats, reason);
+}
+
+static void
+drop_from(struct native *n, struct peer *p, enum stat_id reason)
+{
+	drop(n, reason);
+	p->drops++;
+}
+
+/* Packets. */
+
+static bool
+is_broadcast(const struct native *n, const struct addr *a)
+{
+	static const struct addr limited = {ADDR_IPV4, {255, 255, 255, 255}};
+	struct addr directed;
+
+	for (size_t i = 0; i < n->addr_count; i++) {
+		directed = prefix_broadcast(&n->addrs[i]);
+		if (directed.family != ADDR_NONE && addr_equal(&directed, a))
+			return true;
+	}
+	return addr_equal(&limited, a);
+}
+
+/* Ours, or none's: no peer may use it, whatever the configuration says. */
+static bool
+is_unfit_source(struct native *n, const struct addr *src)
+{
+	return native_own(n, src) != NULL || addr_is_multicast(src) || addr_is_loopback(src) ||
+	       addr_is_link_local(src) || addr_is_unspecified(src) || is_broadcast(n, src);
+}
+
+/* Whether p may send as src. remote: the address that it has proven to listen on. */
+static bool
+may_send_as(
+    struct native *n, const struct peer *p, const struct addr *remote, const struct addr *src)
+{
+	if (is_unfit_source(n, src))
+		return false;
+	if (n->network->mode == NETWORK_PSK && addr_equal(src, remote))
+		return true;
+	return p->configured && peer_for_destination(n->peers, src) == p;
+}
+
+/* Judges all records of a message; false with the reason to drop it. */
+static bool
+check_records(struct native *n, const struct peer *p, const struct addr *remote,
+    const uint8_t *plain, size_t len, enum stat_id *reason)
+{
+	struct frame_record r;
+	struct ip_info ip;
+	size_t pos = 0;
+	int rc;
+
+	*reason = STAT_RX_DROP_BATCH;
+	while ((rc = frame_next(plain, len, &pos, &r)) == 1) {
+		/* We announce no feature that the other kinds need. */
+		if (r.kind != FRAME_PACKET || ip_parse(r.packet, r.len, &ip) != IP_OK)
+			return false;
+		if (!may_send_as(n, p, remote, &ip.src)) {
+			*reason = STAT_RX_DROP_SPOOFED;
+			return false;
+		}
+	}
+	return rc == 0;
+}
+
+void
+native_deliver(struct native *n, struct peer *p, const struct addr *remote, const uint8_t *plain,
+    size_t len, uint64_t now_ms)
+{
+	struct frame_record r;
+	enum stat_id reason;
+	size_t pos = 0;
+
+	if (!check_records(n, p, remote, plain, len, &reason)) {
+		drop_from(n, p, reason);
+		return;
+	}
+	stats_count(n->stats, STAT_RX_MESSAGES);
+	while (frame_next(plain, len, &pos, &r) == 1) {
+		peer_heard(p, r.len, now_ms);
+		n->cb.deliver(n->cb.arg, r.packet, r.len);
+	}
+}
+
+/* Sessions. */
+
+/* Its sender believes in a session that we do not have: perhaps we were started anew. */
+static void
+tell_unknown(struct native *n, const struct arrival *a)
+{
+	struct notice v = {.kind = NOTICE_RESET, .from = a->own->id.addr, .index = a->header.index};
+	char to[NETWORK_PART_MAX];
+
+	drop(n, STAT_RX_DROP_NO_SESSION);
+	if (a->topic.from_len >= sizeof(to) ||
+	    !native_may(n->answers, a->topic.from, a->topic.from_len, a->now_ms) ||
+	    !bucket_take(&n->notices, NATIVE_NOTICES_PER_S, NATIVE_NOTICES_PER_S, a->now_ms))
+		return;
+	memcpy(to, a->topic.from, a->topic.from_len);
+	to[a->topic.from_len] = '\0';
+	native_notice(n, &v, to, a->own->id.part);
+}
+
+static enum stat_id
+session_drop_reason(int error)
+{
+	switch (error) {
+	case SESSION_TOO_SHORT:
+		return STAT_RX_DROP_TOO_SHORT;
+	case SESSION_REPLAYED:
+		return STAT_RX_DROP_REPLAY;
+	default:
+		return STAT_RX_DROP_AUTH;
+	}
+}
+
+static bool
+came_from(const struct network_topic *t, const char *part)
+{
+	return strlen(part) == t->from_len && memcmp(part, t->from, t->from_len) == 0;
+}
+
+/* The session with keys that the message names, if it came by the way that this session has. */
+static struct session *
+find_session(const struct native *n, const struct arrival *a)
+{
+	struct session *s = session_find(n->shared.sessions, a->header.index);
+
+	if (s == NULL || !s->has_keys || memcmp(s->rx_tag, a->own->id.tag, NETWORK_TAG_LEN) != 0 ||
+	    !came_from(&a->topic, s->from))
+		return NULL;
+	return s;
+}
+
+/* Opens into n->plain. Returns the length, or -1 when it was dropped. */
+static int
+open_message(struct native *n, const struct arrival *a, struct session **s)
+{
+	int len;
+
+	*s = find_session(n, a);
+	if (*s == NULL) {
+		tell_unknown(n, a);
+		return -1;
+	}
+	len = session_open(*s, &a->header, a->message, a->len, n->plain);
+	if (len < 0) {
+		drop_from(n, channel_owner((*s)->owner), session_drop_reason(len));
+		return -1;
+	}
+	return len;
+}
+
+static void
+on_data(struct native *n, const struct arrival *a)
+{
+	struct session *s;
+	int len = open_message(n, a, &s);
+	struct frame_record r;
+	struct channel *c;
+	size_t pos = 0;
+	bool keepalive;
+
+	if (len == -1)
+		return;
+	c = s->owner;
+	/* Only padding, or nothing at all: the first record tells. */
+	keepalive = frame_next(n->plain, (size_t)len, &pos, &r) == 0;
+	channel_received(c, s, keepalive, a->now_ms);
+	if (!keepalive)
+		native_deliver(n, channel_owner(c), &channel_remote(c)->addr, n->plain, (size_t)len,
+		    a->now_ms);
+}
+
+static void
+on_control(struct native *n, const struct arrival *a)
+{
+	struct session *s;
+	int len = open_message(n, a, &s);
+	struct channel *c;
+
+	if (len == -1)
+		return;
+	c = s->owner;
+	channel_received(c, s, true, a->now_ms);
+	if (len > 0 && n->plain[0] == NATIVE_CONTROL_GRANT)
+		native_take_grant(n, c, n->plain + 1, (size_t)len - 1, a->now_ms);
+	else if (len > 0 && n->plain[0] == NATIVE_CONTROL_CLOSE)
+		channel_closed(c, s);
+}
+
+/* Handshakes and notices that come again. */
+
+/* What authenticates the message, found to be good: nobody chose it. */
+static uint64_t
+seal_of(const struct arrival *a)
+{
+	uint64_t seal;
+
+	memcpy(&seal, a->message + a->len - sizeof(seal), sizeof(seal));
+	return seal;
+}
+
+static bool
+came_before(const struct native_seen *seen, const struct arrival *a)
+{
+	uint64_t seal = seal_of(a);
+
+	for (size_t i = 0; i < NATIVE_SEEN_MAX; i++)
+		if (seen->seals[i] == seal)
+			return true;
+	return false;
+}
+
+static void
+remember(struct native_seen *seen, const struct arrival *a)
+{
+	seen->seals[seen->next] = seal_of(a);
+	seen->next = (seen->next + 1) % NATIVE_SEEN_MAX;
+}
+
+/* Handshakes. */
+
+/*
+ * Who has opened a first message. In psk mode whoever it says that it is, where no other has that
+ * address: it will have to prove that it listens there before it is believed.
+ */
+static struct peer *
+find_initiator(struct native *n, const struct handshake *h, const struct handshake_hello *hello,
+    uint64_t now_ms)
+{
+	char key[AEAD_KEY_TEXT], text[ADDR_TEXT_MAX];
+	struct peer *p;
+
+	if (is_unfit_source(n, &hello->from))
+		return NULL;
+	p = peer_by_address(n->peers, &hello->from);
+	if (n->network->mode == NETWORK_PUBKEY) {
+		if (p != NULL && p == peer_by_key(n->peers, handshake_public(h)))
+			return p;
+		aead_key_format(key, handshake_public(h));
+		log_info("%s wants a session with public key %s: no such peer is configured",
+		    addr_format(&hello->from, text), key);
+		return NULL;
+	}
+	if (p == NULL && peer_for_destination(n->peers, &hello->from) == NULL)
+		p = peer_learn(n->peers, &hello->from, PEER_NATIVE, now_ms);
+	return p;
+}
+
+static bool
+is_flood(struct native *n, const struct arrival *a)
+{
+	return !native_may(n->first_messages, a->topic.from, a->topic.from_len, a->now_ms) ||
+	       !bucket_take(
+		   &n->handshakes, NATIVE_HANDSHAKES_PER_S, NATIVE_HANDSHAKES_PER_S, a->now_ms);
+}
+
+static void
+on_init(struct native *n, const struct arrival *a)
+{
+	const struct network_id *own = &a->own->id;
+	struct handshake_hello hello;
+	struct handshake h;
+	struct channel *c;
+	struct peer *p;
+
+	if (handshake_check(n->network, own, a->message, a->len) != 0) {
+		drop(n, STAT_RX_DROP_HANDSHAKE);
+		return;
+	}
+	if (came_before(&n->seen_first, a)) {
+		drop(n, STAT_RX_DROP_REPLAY);
+		return;
+	}
+	if (is_flood(n, a)) {
+		drop(n, STAT_RX_DROP_FLOOD);
+		return;
+	}
+	/* Whatever becomes of it: one that fails, such as under another's topic, was paid for too.
+	 */
+	remember(&n->seen_first, a);
+	if (handshake_accept(&h, n->network, own, a->message, a->len, a->topic.from,
+		a->topic.from_len, NULL, &hello) != 0) {
+		drop(n, STAT_RX_DROP_HANDSHAKE);
+		return;
+	}
+	p = find_initiator(n, &h, &hello, a->now_ms);
+	c = p != NULL && p->wire == PEER_NATIVE ? native_channel(n, p, own, &hello.from) : NULL;
+	if (c == NULL) {
+		handshake_clear(&h);
+		drop(n, STAT_RX_DROP_HANDSHAKE);
+		return;
+	}
+	channel_accept(c, &h, &hello, a->now_ms);
+}
+
+static void
+on_response(struct native *n, const struct arrival *a)
+{
+	struct session *s = session_find(n->shared.sessions, a->header.index);
+
+	if (s == NULL || s->has_keys ||
+	    channel_answered(s->owner, s, &a->topic, a->message, a->len, a->now_ms) != 0)
+		drop(n, STAT_RX_DROP_HANDSHAKE);
+}
+
+/* Notices: hints, for which nothing is believed and little is done. */
+
+/* In pubkey mode a peer has one channel, whichever of its addresses it speaks as. */
+static void
+hint_channels(const struct native *n, const struct peer *p, const struct addr *remote,
+    uint32_t index, uint64_t now_ms)
+{
+	for (size_t i = 0; i < p->channel_count; i++)
+		if (n->network->mode == NETWORK_PUBKEY ||
+		    addr_equal(&channel_remote(p->channels[i])->addr, remote))
+			channel_hint(p->channels[i], index, now_ms);
+}
+
+static void
+on_key_request(struct native *n, const struct arrival *a, const struct notice *v)
+{
+	struct peer *p = peer_by_address(n->peers, &v->from);
+	struct channel *c;
+
+	if (a->own == NULL || !a->own->sender.ready || a->own->sender.key_id != v->key_id)
+		return;
+	if (!native_may(n->key_requests, a->topic.from, a->topic.from_len, a->now_ms)) {
+		drop(n, STAT_RX_DROP_FLOOD);
+		return;
+	}
+	if (p == NULL && n->network->mode == NETWORK_PSK &&
+	    peer_for_destination(n->peers, &v->from) == NULL)
+		p = peer_learn(n->peers, &v->from, PEER_NATIVE, a->now_ms);
+	if (p == NULL || p->wire != PEER_NATIVE)
+		return;
+	c = native_channel(n, p, &a->own->id, &v->from);
+	if (c != NULL && channel_session(c, a->now_ms) != NULL)
+		native_grant(n, c, a->now_ms);
+}
+
+static void
+on_notice(struct native *n, const struct arrival *a)
+{
+	struct notice v;
+	struct peer *p;
+
+	if (notice_open(n->network, &a->topic, a->message, a->len, &v) == -1) {
+		drop(n, STAT_RX_DROP_NOTICE);
+		return;
+	}
+	if (came_before(&n->seen_notices, a)) {
+		drop(n, STAT_RX_DROP_REPLAY);
+		return;
+	}
+	remember(&n->seen_notices, a);
+	stats_count(n->stats, STAT_NOTICES_RECEIVED);
+	if (v.kind == NOTICE_PROBE && a->own != NULL && addr_equal(&a->own->id.addr, &v.from)) {
+		n->cb.probe(n->cb.arg, v.token);
+		return;
+	}
+	if (native_own(n, &v.from) != NULL)
+		return;
+	p = peer_by_address(n->peers, &v.from);
+	if (v.kind == NOTICE_KEY_REQUEST)
+		on_key_request(n, a, &v);
+	/* 0, which no session has, would hint at whichever is in use; and anybody can have it told.
+	 */
+	else if (p != NULL && v.kind == NOTICE_RESET && a->own != NULL && v.index != 0)
+		hint_channels(n, p, &v.from, v.index, a->now_ms);
+	else if (p != NULL && v.kind == NOTICE_STARTED)
+		hint_channels(n, p, &v.from, 0, a->now_ms);
+}
+
+/* The way in. */
+
+static struct native_id *
+find_own(struct native *n, const struct network_topic *t)
+{
+	for (size_t i = 0; i < n->id_count; i++)
+		if (strlen(n->ids[i].id.part) == t->to_len &&
+		    memcmp(n->ids[i].id.part, t->to, t->to_len) == 0)
+			return &n->ids[i];
+	return NULL;
+}
+
+static bool
+is_for_all(const struct native *n, const struct network_topic *t)
+{
+	return strlen(n->network->broadcast_part) == t->to_len &&
+	       memcmp(n->network->broadcast_part, t->to, t->to_len) == 0;
+}
+
+static void
+dispatch(struct native *n, const struct arrival *a)
+{
+	switch (a->header.type) {
+	case FRAME_NOTICE:
+		on_notice(n, a);
+		return;
+	case FRAME_MULTICAST:
+		if (a->own == NULL)
+			native_receive_multicast(
+			    n, &a->topic, &a->header, a->message, a->len, a->now_ms);
+		else
+			drop(n, STAT_RX_DROP_TOPIC);
+		return;
+	default:
+		break;
+	}
+	if (a->own == NULL)
+		drop(n, STAT_RX_DROP_TOPIC);
+	else if (a->header.type == FRAME_DATA)
+		on_data(n, a);
+	else if (a->header.type == FRAME_CONTROL)
+		on_control(n, a);
+	else if (a->header.type == FRAME_INIT)
+		on_init(n, a);
+	else
+		on_response(n, a);
+}
+
+static enum stat_id
+unwanted_reason(const struct link_message *m, int parsed)
+{
+	if (m->retain)
+		return STAT_RX_DROP_RETAINED;
+	if (m->qos > 0)
+		return STAT_RX_DROP_QOS;
+	if (m->len > FRAME_MESSAGE_MAX)
+		return STAT_RX_DROP_TOO_BIG;
+	return parsed == FRAME_TOO_SHORT ? STAT_RX_DROP_TOO_SHORT : STAT_RX_DROP_VERSION;
+}
+
+bool
+native_receive(struct native *n, const struct link_message *m, uint64_t now_ms)
+{
+	struct arrival a = {.message = m->payload, .len = m->len, .now_ms = now_ms};
+	int rc;
+
+	if (network_topic_parse(n->network, m->topic, &a.topic) == -1)
+		return false;
+	a.own = find_own(n, &a.topic);
+	if (a.own == NULL && !is_for_all(n, &a.topic)) {
+		drop(n, STAT_RX_DROP_TOPIC);
+		return true;
+	}
+	rc = frame_parse(m->payload, m->len, &a.header);
+	if (m->retain || m->qos > 0 || m->len > FRAME_MESSAGE_MAX || rc != 0)
+		drop(n, unwanted_reason(m, rc));
+	else
+		dispatch(n, &a);
+	return true;
+}
