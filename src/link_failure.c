@@ -55,7 +55,8 @@ link_tls_reason(const struct link *l)
 	if (why == NULL && strstr(l->tls_error, "wrong version number") != NULL)
 		why = "the broker does not speak TLS on this port (mqtt:// would be without TLS)";
 	/* A plain end says nothing that we would not say better. */
-	if (why == NULL && l->tls_error[0] != '\0' && strstr(l->tls_error, "unexpected eof") == NULL)
+	if (why == NULL && l->tls_error[0] != '\0' &&
+	    strstr(l->tls_error, "unexpected eof") == NULL)
 		why = l->tls_error;
 	return why;
 }

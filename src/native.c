@@ -173,16 +173,6 @@ native_id(const struct native *n, size_t i)
 	return &n->ids[i].id;
 }
 
-bool
-native_may(struct bucket *slots, const char *part, size_t len, uint64_t now_ms)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)part[i]) * 16777619u;
-	return bucket_take(&slots[hash % NATIVE_SENDER_SLOTS], 1, NATIVE_SENDER_BURST, now_ms);
-}
-
 int
 native_notice(struct native *n, const struct notice *v, const char *to, const char *from)
 {

@@ -7,6 +7,7 @@
 #define NATIVE_INTERNAL_H
 
 #include "bucket.h"
+#include "log.h"
 #include "multicast.h"
 #include "native.h"
 #include "peer.h"
@@ -75,15 +76,25 @@ struct native {
 	/* Nothing else tells replays of these, which must not use up what their sender may have.
 	 * Apart, as notices come faster. */
 	struct native_seen seen_first, seen_notices;
+	/* What others can make us tell people. */
+	struct log_limit strangers, silent;
 
 	struct native_batch batch;
 	uint8_t plain[FRAME_MESSAGE_MAX];
 };
 
+/* A message on its way up. */
+struct native_arrival {
+	struct network_topic topic;
+	struct frame_header header;
+	const uint8_t *message;
+	size_t len;
+	struct native_id *own; /* for whom it is; NULL: for all */
+	uint64_t now_ms;
+};
+
 /* native.c */
 struct native_id *native_own(struct native *n, const struct addr *a);
-/* One more to or from the sender with this part in topics? */
-bool native_may(struct bucket *slots, const char *part, size_t len, uint64_t now_ms);
 int native_notice(struct native *n, const struct notice *v, const char *to, const char *from);
 
 /* native_peers.c */
@@ -116,5 +127,15 @@ void native_drop_held(struct native *n);
  * the address that p is proven to have. */
 void native_deliver(struct native *n, struct peer *p, const struct addr *remote,
     const uint8_t *plain, size_t len, uint64_t now_ms);
+/* Ours, or none's: no peer may use it, whatever the configuration says. */
+bool native_is_unfit_source(struct native *n, const struct addr *src);
+
+/* native_strangers.c */
+void native_receive_init(struct native *n, const struct native_arrival *a);
+void native_receive_response(struct native *n, const struct native_arrival *a);
+void native_receive_notice(struct native *n, const struct native_arrival *a);
+/* Sends a notice to whoever that topic says that its message is from; not without limits. */
+void native_answer(struct native *n, const struct network_topic *t, const struct notice *v,
+    const char *from, uint64_t now_ms);
 
 #endif

@@ -176,14 +176,8 @@ static void
 ask_for_key(struct native *n, const struct network_topic *t, uint64_t key_id, uint64_t now_ms)
 {
 	struct notice v = {.kind = NOTICE_KEY_REQUEST, .key_id = key_id, .from = n->ids[0].id.addr};
-	char to[NETWORK_PART_MAX];
 
-	if (t->from_len >= sizeof(to) || !native_may(n->answers, t->from, t->from_len, now_ms) ||
-	    !bucket_take(&n->notices, NATIVE_NOTICES_PER_S, NATIVE_NOTICES_PER_S, now_ms))
-		return;
-	memcpy(to, t->from, t->from_len);
-	to[t->from_len] = '\0';
-	native_notice(n, &v, to, n->ids[0].id.part);
+	native_answer(n, t, &v, n->ids[0].id.part, now_ms);
 }
 
 static bool

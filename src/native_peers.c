@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "native_internal.h"
+#include "util.h"
 
 struct native_id *
 native_id_for(struct native *n, const struct addr *src, const struct addr *remote)
@@ -74,9 +75,13 @@ void
 native_on_gave_up(void *arg, struct channel *c, size_t lost)
 {
 	struct peer *p = channel_owner(c);
+	struct native *n = arg;
 	char who[160];
 
 	p->drops += lost;
+	/* Whoever scans the network asks for many that are not there. */
+	if (!p->configured && !log_allow(&n->silent, util_now_ms()))
+		return;
 	log_notice("peer %s does not answer: is it up, and does it have the same network name and "
 		   "%s?",
 	    describe(c, who, sizeof(who)), p->has_public_key ? "our public key" : "passphrase");

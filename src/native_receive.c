@@ -10,21 +10,9 @@
 
 #include <string.h>
 
-#include "aead_hash.h"
 #include "ip.h"
 #include "link.h"
-#include "log.h"
 #include "native_internal.h"
-
-/* A message on its way up. */
-struct arrival {
-	struct network_topic topic;
-	struct frame_header header;
-	const uint8_t *message;
-	size_t len;
-	struct native_id *own; /* for whom it is; NULL: for all */
-	uint64_t now_ms;
-};
 
 static void
 drop(struct native *n, enum stat_id reason)
@@ -56,8 +44,8 @@ is_broadcast(const struct native *n, const struct addr *a)
 }
 
 /* Ours, or none's: no peer may use it, whatever the configuration says. */
-static bool
-is_unfit_source(struct native *n, const struct addr *src)
+bool
+native_is_unfit_source(struct native *n, const struct addr *src)
 {
 	return native_own(n, src) != NULL || addr_is_multicast(src) || addr_is_loopback(src) ||
 	       addr_is_link_local(src) || addr_is_unspecified(src) || is_broadcast(n, src);
@@ -68,7 +56,7 @@ static bool
 may_send_as(
     struct native *n, const struct peer *p, const struct addr *remote, const struct addr *src)
 {
-	if (is_unfit_source(n, src))
+	if (native_is_unfit_source(n, src))
 		return false;
 	if (n->network->mode == NETWORK_PSK && addr_equal(src, remote))
 		return true;
@@ -121,19 +109,12 @@ native_deliver(struct native *n, struct peer *p, const struct addr *remote, cons
 
 /* Its sender believes in a session that we do not have: perhaps we were started anew. */
 static void
-tell_unknown(struct native *n, const struct arrival *a)
+tell_unknown(struct native *n, const struct native_arrival *a)
 {
 	struct notice v = {.kind = NOTICE_RESET, .from = a->own->id.addr, .index = a->header.index};
-	char to[NETWORK_PART_MAX];
 
 	drop(n, STAT_RX_DROP_NO_SESSION);
-	if (a->topic.from_len >= sizeof(to) ||
-	    !native_may(n->answers, a->topic.from, a->topic.from_len, a->now_ms) ||
-	    !bucket_take(&n->notices, NATIVE_NOTICES_PER_S, NATIVE_NOTICES_PER_S, a->now_ms))
-		return;
-	memcpy(to, a->topic.from, a->topic.from_len);
-	to[a->topic.from_len] = '\0';
-	native_notice(n, &v, to, a->own->id.part);
+	native_answer(n, &a->topic, &v, a->own->id.part, a->now_ms);
 }
 
 static enum stat_id
@@ -157,7 +138,7 @@ came_from(const struct network_topic *t, const char *part)
 
 /* The session with keys that the message names, if it came by the way that this session has. */
 static struct session *
-find_session(const struct native *n, const struct arrival *a)
+find_session(const struct native *n, const struct native_arrival *a)
 {
 	struct session *s = session_find(n->shared.sessions, a->header.index);
 
@@ -169,7 +150,7 @@ find_session(const struct native *n, const struct arrival *a)
 
 /* Opens into n->plain. Returns the length, or -1 when it was dropped. */
 static int
-open_message(struct native *n, const struct arrival *a, struct session **s)
+open_message(struct native *n, const struct native_arrival *a, struct session **s)
 {
 	int len;
 
@@ -187,7 +168,7 @@ open_message(struct native *n, const struct arrival *a, struct session **s)
 }
 
 static void
-on_data(struct native *n, const struct arrival *a)
+on_data(struct native *n, const struct native_arrival *a)
 {
 	struct session *s;
 	int len = open_message(n, a, &s);
@@ -208,7 +189,7 @@ on_data(struct native *n, const struct arrival *a)
 }
 
 static void
-on_control(struct native *n, const struct arrival *a)
+on_control(struct native *n, const struct native_arrival *a)
 {
 	struct session *s;
 	int len = open_message(n, a, &s);
@@ -222,190 +203,6 @@ on_control(struct native *n, const struct arrival *a)
 		native_take_grant(n, c, n->plain + 1, (size_t)len - 1, a->now_ms);
 	else if (len > 0 && n->plain[0] == NATIVE_CONTROL_CLOSE)
 		channel_closed(c, s);
-}
-
-/* Handshakes and notices that come again. */
-
-/* What authenticates the message, found to be good: nobody chose it. */
-static uint64_t
-seal_of(const struct arrival *a)
-{
-	uint64_t seal;
-
-	memcpy(&seal, a->message + a->len - sizeof(seal), sizeof(seal));
-	return seal;
-}
-
-static bool
-came_before(const struct native_seen *seen, const struct arrival *a)
-{
-	uint64_t seal = seal_of(a);
-
-	for (size_t i = 0; i < NATIVE_SEEN_MAX; i++)
-		if (seen->seals[i] == seal)
-			return true;
-	return false;
-}
-
-static void
-remember(struct native_seen *seen, const struct arrival *a)
-{
-	seen->seals[seen->next] = seal_of(a);
-	seen->next = (seen->next + 1) % NATIVE_SEEN_MAX;
-}
-
-/* Handshakes. */
-
-/*
- * Who has opened a first message. In psk mode whoever it says that it is, where no other has that
- * address: it will have to prove that it listens there before it is believed.
- */
-static struct peer *
-find_initiator(struct native *n, const struct handshake *h, const struct handshake_hello *hello,
-    uint64_t now_ms)
-{
-	char key[AEAD_KEY_TEXT], text[ADDR_TEXT_MAX];
-	struct peer *p;
-
-	if (is_unfit_source(n, &hello->from))
-		return NULL;
-	p = peer_by_address(n->peers, &hello->from);
-	if (n->network->mode == NETWORK_PUBKEY) {
-		if (p != NULL && p == peer_by_key(n->peers, handshake_public(h)))
-			return p;
-		aead_key_format(key, handshake_public(h));
-		log_info("%s wants a session with public key %s: no such peer is configured",
-		    addr_format(&hello->from, text), key);
-		return NULL;
-	}
-	if (p == NULL && peer_for_destination(n->peers, &hello->from) == NULL)
-		p = peer_learn(n->peers, &hello->from, PEER_NATIVE, now_ms);
-	return p;
-}
-
-static bool
-is_flood(struct native *n, const struct arrival *a)
-{
-	return !native_may(n->first_messages, a->topic.from, a->topic.from_len, a->now_ms) ||
-	       !bucket_take(
-		   &n->handshakes, NATIVE_HANDSHAKES_PER_S, NATIVE_HANDSHAKES_PER_S, a->now_ms);
-}
-
-static void
-on_init(struct native *n, const struct arrival *a)
-{
-	const struct network_id *own = &a->own->id;
-	struct handshake_hello hello;
-	struct handshake h;
-	struct channel *c;
-	struct peer *p;
-
-	if (handshake_check(n->network, own, a->message, a->len) != 0) {
-		drop(n, STAT_RX_DROP_HANDSHAKE);
-		return;
-	}
-	if (came_before(&n->seen_first, a)) {
-		drop(n, STAT_RX_DROP_REPLAY);
-		return;
-	}
-	if (is_flood(n, a)) {
-		drop(n, STAT_RX_DROP_FLOOD);
-		return;
-	}
-	/* Whatever becomes of it: one that fails, such as under another's topic, was paid for too.
-	 */
-	remember(&n->seen_first, a);
-	if (handshake_accept(&h, n->network, own, a->message, a->len, a->topic.from,
-		a->topic.from_len, NULL, &hello) != 0) {
-		drop(n, STAT_RX_DROP_HANDSHAKE);
-		return;
-	}
-	p = find_initiator(n, &h, &hello, a->now_ms);
-	c = p != NULL && p->wire == PEER_NATIVE ? native_channel(n, p, own, &hello.from) : NULL;
-	if (c == NULL) {
-		handshake_clear(&h);
-		drop(n, STAT_RX_DROP_HANDSHAKE);
-		return;
-	}
-	channel_accept(c, &h, &hello, a->now_ms);
-}
-
-static void
-on_response(struct native *n, const struct arrival *a)
-{
-	struct session *s = session_find(n->shared.sessions, a->header.index);
-
-	if (s == NULL || s->has_keys ||
-	    channel_answered(s->owner, s, &a->topic, a->message, a->len, a->now_ms) != 0)
-		drop(n, STAT_RX_DROP_HANDSHAKE);
-}
-
-/* Notices: hints, for which nothing is believed and little is done. */
-
-/* In pubkey mode a peer has one channel, whichever of its addresses it speaks as. */
-static void
-hint_channels(const struct native *n, const struct peer *p, const struct addr *remote,
-    uint32_t index, uint64_t now_ms)
-{
-	for (size_t i = 0; i < p->channel_count; i++)
-		if (n->network->mode == NETWORK_PUBKEY ||
-		    addr_equal(&channel_remote(p->channels[i])->addr, remote))
-			channel_hint(p->channels[i], index, now_ms);
-}
-
-static void
-on_key_request(struct native *n, const struct arrival *a, const struct notice *v)
-{
-	struct peer *p = peer_by_address(n->peers, &v->from);
-	struct channel *c;
-
-	if (a->own == NULL || !a->own->sender.ready || a->own->sender.key_id != v->key_id)
-		return;
-	if (!native_may(n->key_requests, a->topic.from, a->topic.from_len, a->now_ms)) {
-		drop(n, STAT_RX_DROP_FLOOD);
-		return;
-	}
-	if (p == NULL && n->network->mode == NETWORK_PSK &&
-	    peer_for_destination(n->peers, &v->from) == NULL)
-		p = peer_learn(n->peers, &v->from, PEER_NATIVE, a->now_ms);
-	if (p == NULL || p->wire != PEER_NATIVE)
-		return;
-	c = native_channel(n, p, &a->own->id, &v->from);
-	if (c != NULL && channel_session(c, a->now_ms) != NULL)
-		native_grant(n, c, a->now_ms);
-}
-
-static void
-on_notice(struct native *n, const struct arrival *a)
-{
-	struct notice v;
-	struct peer *p;
-
-	if (notice_open(n->network, &a->topic, a->message, a->len, &v) == -1) {
-		drop(n, STAT_RX_DROP_NOTICE);
-		return;
-	}
-	if (came_before(&n->seen_notices, a)) {
-		drop(n, STAT_RX_DROP_REPLAY);
-		return;
-	}
-	remember(&n->seen_notices, a);
-	stats_count(n->stats, STAT_NOTICES_RECEIVED);
-	if (v.kind == NOTICE_PROBE && a->own != NULL && addr_equal(&a->own->id.addr, &v.from)) {
-		n->cb.probe(n->cb.arg, v.token);
-		return;
-	}
-	if (native_own(n, &v.from) != NULL)
-		return;
-	p = peer_by_address(n->peers, &v.from);
-	if (v.kind == NOTICE_KEY_REQUEST)
-		on_key_request(n, a, &v);
-	/* 0, which no session has, would hint at whichever is in use; and anybody can have it told.
-	 */
-	else if (p != NULL && v.kind == NOTICE_RESET && a->own != NULL && v.index != 0)
-		hint_channels(n, p, &v.from, v.index, a->now_ms);
-	else if (p != NULL && v.kind == NOTICE_STARTED)
-		hint_channels(n, p, &v.from, 0, a->now_ms);
 }
 
 /* The way in. */
@@ -428,11 +225,11 @@ is_for_all(const struct native *n, const struct network_topic *t)
 }
 
 static void
-dispatch(struct native *n, const struct arrival *a)
+dispatch(struct native *n, const struct native_arrival *a)
 {
 	switch (a->header.type) {
 	case FRAME_NOTICE:
-		on_notice(n, a);
+		native_receive_notice(n, a);
 		return;
 	case FRAME_MULTICAST:
 		if (a->own == NULL)
@@ -451,9 +248,9 @@ dispatch(struct native *n, const struct arrival *a)
 	else if (a->header.type == FRAME_CONTROL)
 		on_control(n, a);
 	else if (a->header.type == FRAME_INIT)
-		on_init(n, a);
+		native_receive_init(n, a);
 	else
-		on_response(n, a);
+		native_receive_response(n, a);
 }
 
 static enum stat_id
@@ -471,7 +268,7 @@ unwanted_reason(const struct link_message *m, int parsed)
 bool
 native_receive(struct native *n, const struct link_message *m, uint64_t now_ms)
 {
-	struct arrival a = {.message = m->payload, .len = m->len, .now_ms = now_ms};
+	struct native_arrival a = {.message = m->payload, .len = m->len, .now_ms = now_ms};
 	int rc;
 
 	if (network_topic_parse(n->network, m->topic, &a.topic) == -1)

@@ -333,12 +333,11 @@ netlink_watch(struct netlink *n, unsigned int ifindex)
 	n->was_down = false;
 }
 
-static int
-change_address(
-    struct netlink *n, unsigned int ifindex, const struct prefix *p, uint16_t type, uint16_t flags)
+int
+netlink_add_address(struct netlink *n, unsigned int ifindex, const struct prefix *p)
 {
 	_Alignas(struct nlmsghdr) char buf[REQUEST_SIZE];
-	struct nlmsghdr *h = begin(buf, type, flags);
+	struct nlmsghdr *h = begin(buf, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg *a = mnl_nlmsg_put_extra_header(h, sizeof(*a));
 	struct addr broadcast = prefix_broadcast(p);
 
@@ -353,18 +352,6 @@ change_address(
 	if (broadcast.family != ADDR_NONE)
 		put_addr(h, IFA_BROADCAST, &broadcast);
 	return settle(n, h);
-}
-
-int
-netlink_add_address(struct netlink *n, unsigned int ifindex, const struct prefix *p)
-{
-	return change_address(n, ifindex, p, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
-}
-
-int
-netlink_delete_address(struct netlink *n, unsigned int ifindex, const struct prefix *p)
-{
-	return change_address(n, ifindex, p, RTM_DELADDR, 0);
 }
 
 int

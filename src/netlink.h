@@ -42,7 +42,6 @@ void netlink_watch(struct netlink *n, unsigned int ifindex);
  * with errno. Adding what exists already and deleting what does not are no errors.
  */
 int netlink_add_address(struct netlink *n, unsigned int ifindex, const struct prefix *p);
-int netlink_delete_address(struct netlink *n, unsigned int ifindex, const struct prefix *p);
 /* The kernel gives it no IPv6 link-local address by itself, and so solicits no routers over it.
  * Where there is no IPv6 it fails, which does not matter. */
 int netlink_no_link_local(struct netlink *n, unsigned int ifindex);

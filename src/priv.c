@@ -86,6 +86,7 @@ priv_drop(uid_t uid, gid_t gid, char **error)
 	capng_flags_t groups = uid == (uid_t)-1 ? CAPNG_DROP_SUPP_GRP : CAPNG_INIT_SUPP_GRP;
 	int result;
 
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* no keys in a core file, nor for the user's others */
 	if ((uid == (uid_t)-1 || uid == geteuid()) && (gid == (gid_t)-1 || gid == getegid()))
 		return 0;
 	capng_clear(CAPNG_SELECT_ALL);

@@ -17,11 +17,11 @@ int priv_lookup(const char *user, const char *group, uid_t *uid, gid_t *gid, cha
 /*
  * Becomes that user and group for good, with that group's supplementary groups, keeps CAP_NET_ADMIN
  * (ambient too, so that hooks have it) and gives up all else; set-user-ID programs such as sudo(8)
- * do not work in its children. With both unchanged, or what they are already, nothing happens.
- * Returns 0, or -1 with a new string in *error.
+ * do not work in its children. With both unchanged, or what they are already, that is left as it
+ * is. In any case there will be no core file, which would hold keys. Returns 0, or -1 with a new
+ * string in *error.
  */
 int priv_drop(uid_t uid, gid_t gid, char **error);
-
 
 /* Bounds the memory that the process may ever take to what it has now and extra bytes (RLIMIT_DATA,
  * soft), so that an absurd message length ends in a failed allocation; children of module child get

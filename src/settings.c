@@ -222,8 +222,8 @@ same_key(const uint8_t a[AEAD_KEY_LEN], const uint8_t b[AEAD_KEY_LEN])
 	return aead_compare(a, b, AEAD_KEY_LEN) == 0;
 }
 
-/* The password is that of the network itself; that of a few peers of it is as easily changed as they
- * are. */
+/* The password is that of the network itself; that of a few peers of it is as easily changed as
+ * they are. */
 static bool
 same_password(const struct settings *a, const struct settings *b)
 {

@@ -1,10 +1,14 @@
 # shellcheck shell=sh
-# What the tests of attacks share: tests/netns_attack_*.sh. Sourced after tests/lib.sh. Each attack
-# is a step of the name that it has in the design; it is done by evil_broker.py, to real daemons, in
-# the modes psk and pubkey. The client id of node N is nN, and each node logs the datagrams that
-# arrive at port 5000.
+# What the tests of attacks share: tests/netns_attack_*.sh. Sourced. Each attack is a step of the name
+# that it has in the design; it is done by evil_broker.py, to real daemons, in the modes psk and
+# pubkey. The client id of node N is nN, and each node logs the datagrams that arrive at port 5000.
 #
 # SPDX-License-Identifier: ISC
+
+# shellcheck disable=SC2034 # for lib.sh
+PROXY=yes
+# shellcheck source=tests/lib.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
 attack_begin()
 {

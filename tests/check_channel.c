@@ -360,6 +360,23 @@ START_TEST(channel_refuses_the_answer_to_an_older_try)
 }
 END_TEST
 
+START_TEST(channel_refuses_an_answer_by_another_topic)
+{
+	struct pair_message moved;
+
+	p.cut[A] = true;
+	send_byte(A, 1);
+	pair_pass(&p, TRIP);
+	moved = seen[B].answer;
+	network_topic(
+	    &p.end[B].network, moved.topic, p.end[B].network.broadcast_part, p.end[B].id.part);
+	inject(&moved);
+	ck_assert_int_eq(facts(A).state, CHANNEL_CONNECTING);
+	inject(&seen[B].answer);
+	ck_assert_int_eq(facts(A).state, CHANNEL_UP);
+}
+END_TEST
+
 START_TEST(channel_survives_a_forged_answer)
 {
 	struct pair_message forged;
@@ -1006,6 +1023,7 @@ add_setup(TCase *tc)
 	tcase_add_test(tc, channel_begins_anew_after_giving_up);
 	tcase_add_test(tc, channel_tries_at_once_when_the_way_is_open_again);
 	tcase_add_test(tc, channel_refuses_the_answer_to_an_older_try);
+	tcase_add_test(tc, channel_refuses_an_answer_by_another_topic);
 	tcase_add_test(tc, channel_survives_a_forged_answer);
 	tcase_add_test(tc, channel_takes_an_answer_once);
 }

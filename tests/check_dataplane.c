@@ -1127,7 +1127,7 @@ END_TEST
 START_TEST(dataplane_sends_nothing_from_an_address_that_another_node_has)
 {
 	static const char *const sources[] = {"10.0.0.2", "10.0.0.3", "0.0.0.0", "224.0.0.1",
-	    "127.0.0.1", "fd00::2", "::", "::1", "ff02::1"};
+	    "127.0.0.1", "fd00::2", "::", "::1", "fe80::1", "ff02::1"};
 	const struct addr native[] = {addr("10.0.0.2"), addr("fd00::2")}, old = addr("10.0.0.3");
 	bool ipv6;
 

@@ -406,22 +406,14 @@ START_TEST(tun_notices_that_its_interface_is_gone_when_it_writes)
 }
 END_TEST
 
-START_TEST(netlink_adds_and_deletes_addresses)
+START_TEST(netlink_adds_addresses)
 {
-	struct prefix p4 = prefix("10.9.0.1/24"), p6 = prefix("fd09::1/64");
-
 	open_tun("mq0");
 	configure_tun();
 	ck_assert(prints("ip -o address show mq0", "inet 10.9.0.1/24 brd 10.9.0.255"));
 	ck_assert(prints("ip -o address show mq0", "inet6 fd09::1/64"));
 	ck_assert(!prints("ip -o address show mq0", "tentative"));
-	configure_tun();
-	for (int i = 0; i < 2; i++) {
-		ck_assert_int_eq(netlink_delete_address(f.netlink, tun_ifindex(f.tun), &p4), 0);
-		ck_assert_int_eq(netlink_delete_address(f.netlink, tun_ifindex(f.tun), &p6), 0);
-	}
-	ck_assert(!prints("ip -o address show mq0", "10.9.0.1"));
-	ck_assert(!prints("ip -o address show mq0", "fd09::1"));
+	configure_tun(); /* again: nothing to do */
 }
 END_TEST
 
@@ -511,7 +503,6 @@ START_TEST(netlink_settles_what_a_deleted_interface_took_along)
 	open_tun("mq0");
 	ifindex = tun_ifindex(f.tun);
 	run("ip link delete mq0");
-	ck_assert_int_eq(netlink_delete_address(f.netlink, ifindex, &p), 0);
 	ck_assert_int_eq(netlink_delete_route(f.netlink, ifindex, &p, 254), 0);
 	ck_assert_int_eq(netlink_delete_route(f.netlink, ifindex, &p6, TABLE), 0);
 	ck_assert_int_eq(netlink_set_up(f.netlink, ifindex, true), -1);
@@ -622,7 +613,7 @@ netlink_tests(void)
 	TCase *tc = tcase_create("netlink");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, netlink_adds_and_deletes_addresses);
+	tcase_add_test(tc, netlink_adds_addresses);
 	tcase_add_test(tc, netlink_sets_mtu_and_state);
 	tcase_add_test(tc, netlink_adds_and_deletes_routes);
 	tcase_add_test(tc, netlink_puts_its_route_behind_one_of_another_link);

@@ -91,7 +91,7 @@ struct model {
 	size_t packet_count, packet_size;
 	struct sealed *sealed;
 	size_t sealed_count, sealed_size;
-	size_t delivered, replays, restarts, hints, storms;
+	size_t delivered, replays, restarts, hints, storms, outages;
 	uint64_t slowest; /* to agree, in thousandths of a round trip, if no timer was in the way */
 };
 
@@ -166,7 +166,7 @@ grow(void *list, size_t *size, size_t count, size_t item)
 		return list;
 	*size = *size == 0 ? 4096 : *size * 2;
 	list = realloc(list, *size * item);
-	ck_assert_ptr_nonnull(list);
+	PAIR_REQUIRE(list != NULL);
 	return list;
 }
 
@@ -377,6 +377,9 @@ change_weather(struct model *m)
 		w->doubled = (uint32_t)between(m, 0, 300);
 	w->cut[0] = chance(m, 150);
 	w->cut[1] = chance(m, 150);
+	if (chance(m, 50))
+		w->cut[0] = w->cut[1] = true;
+	m->outages += w->cut[0] && w->cut[1];
 }
 
 /* Traffic in bad weather, for a while. */
@@ -570,10 +573,11 @@ close_model(struct model *m)
 		handshakes += m->pair.end[i].stats.value[STAT_HANDSHAKES_DONE];
 	printf("%s, seed %" PRIu64
 	       ": %zu handshakes, %zu messages, %zu of %zu packets, %zu restarts, "
-	       "%zu hints, %zu replays, %zu storms; agreed after %" PRIu64 ".%03" PRIu64
-	       " round trips at most\n",
+	       "%zu hints, %zu replays, %zu storms, %zu outages; agreed after %" PRIu64
+	       ".%03" PRIu64 " round trips at most\n",
 	    m->plan->name, m->seed, handshakes, m->sealed_count, m->delivered, m->packet_count,
-	    m->restarts, m->hints, m->replays, m->storms, m->slowest / 1000, m->slowest % 1000);
+	    m->restarts, m->hints, m->replays, m->storms, m->outages, m->slowest / 1000,
+	    m->slowest % 1000);
 	pair_close(&m->pair);
 	free(m->packets);
 	free(m->sealed);
@@ -595,7 +599,7 @@ static void
 run_all(const struct plan *plan, void (*run)(struct model *m))
 {
 	uint64_t seed = from_environment("MODEL_SEED", DEFAULT_SEED);
-	uint64_t runs = from_environment("MODEL_RUNS", 1);
+	uint64_t runs = from_environment("MODEL_RUNS", 2);
 	static struct model m;
 
 	for (uint64_t i = 0; i < runs; i++) {

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """An MQTT broker that misbehaves in one chosen way, for tests of clients.
 
-"ok" is a correct broker for QoS 0 (no wildcards), MQTT 3.1.1 and 5; every other case is that broker
-with one thing done wrong. Each event is a line on stdout; the first one is "listening".
+"ok" is a correct broker for QoS 0, MQTT 3.1.1 and 5; every other case is that broker with one thing
+done wrong. Each event is a line on stdout; the first one is "listening".
 
 SPDX-License-Identifier: ISC
 """
@@ -16,6 +16,9 @@ import struct
 import sys
 import threading
 import time
+
+sys.dont_write_bytecode = True  # the source tree stays as it is
+from evil_message import topic_matches
 
 CONNECT, CONNACK, PUBLISH, SUBSCRIBE, SUBACK = 1, 2, 3, 8, 9
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
@@ -95,7 +98,8 @@ class Broker:
 
     def publish(self, _session, topic, payload):
         with self.lock:
-            receivers = [other for other in self.sessions if topic in other.topics]
+            receivers = [other for other in self.sessions
+                         if any(topic_matches(pattern, topic) for pattern in other.topics)]
         for other in receivers:
             try:
                 other.send_publish(topic, payload)

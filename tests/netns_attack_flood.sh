@@ -3,11 +3,8 @@
 # as they are, hardly a packet goes slower, none is lost, and new nodes get their session all the same.
 # SPDX-License-Identifier: ISC
 
-PROXY=yes
-# shellcheck source=tests/lib.sh
-. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 # shellcheck source=tests/attack.sh
-. "$srcdir/tests/attack.sh"
+. "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"
 
 rate=2000
 

@@ -3,11 +3,8 @@
 # arrives, what it did not change still does, and no session suffers.
 # SPDX-License-Identifier: ISC
 
-PROXY=yes
-# shellcheck source=tests/lib.sh
-. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 # shellcheck source=tests/attack.sh
-. "$srcdir/tests/attack.sh"
+. "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"
 
 # all_dropped N COUNT: that many came to nN, and not one was accepted.
 all_dropped()

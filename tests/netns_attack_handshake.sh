@@ -3,11 +3,8 @@
 # not be, none lost, and no answer to those who have no business here.
 # SPDX-License-Identifier: ISC
 
-PROXY=yes
-# shellcheck source=tests/lib.sh
-. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 # shellcheck source=tests/attack.sh
-. "$srcdir/tests/attack.sh"
+. "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"
 
 # restart N [SIGNAL]
 restart()
@@ -17,7 +14,8 @@ restart()
 	wait_up "n$1"
 }
 
-# unanswered N PART TRIES: n2 heard of nN with this part in topics, and n1 and n2 said nothing.
+# unanswered N PART: n2 heard of nN, which has this part in topics, and neither n1 nor n2 told it
+# anything.
 unanswered()
 {
 	wait_for 5 counter_above n2 rx_drop_handshake 0 || fail "n2 does not hear of n$1"
@@ -31,12 +29,12 @@ unanswered()
 	expect_no_ping "n$1" 10.0.1.2
 }
 
-# plain_nodes: daemons 1 and 2 with addresses in their topics.
+# Daemons 1 and 2 with addresses in their topics.
 plain_nodes()
 {
 	attacked='1 2'
 	for _n in 1 2 3; do
-		node_conf "$_n" "broker \"$broker\" { }" '' "client-id = n$_n topics = plain ${1:-}"
+		node_conf "$_n" "broker \"$broker\" { }" '' "client-id = n$_n topics = plain"
 	done
 	for _n in 1 2; do
 		node_run "$_n"
@@ -50,7 +48,7 @@ plain_nodes()
 	evil capture on
 }
 
-# stranger: n3 with the file of node_conf wants to talk.
+# n3 with the file of node_conf wants to talk.
 stranger()
 {
 	node_run 3
@@ -146,12 +144,13 @@ for WIRE in psk pubkey; do
 		stop n2
 	done
 	evil harmless
-	for type in 0x10 0x30; do # of these the session's index and the counter make the nonce
-		evil show dir=up type=$type | cut -c 9-32
-	done >"$tmp/nonces"
-	evil show dir=up type=0x22 | cut -c 17-48 >>"$tmp/nonces"
-	evil show dir=up type=0x01 | cut -c 9-72 >>"$tmp/nonces"
-	evil show dir=up type=0x03 | cut -c 9-56 >>"$tmp/nonces"
+	{
+		evil show dir=up type=0x10 | cut -c 9-32 # the session's index, the counter that both share
+		evil show dir=up type=0x30 | cut -c 9-32
+		evil show dir=up type=0x22 | cut -c 17-48 # counter and key
+		evil show dir=up type=0x01 | cut -c 9-72  # ephemeral key
+		evil show dir=up type=0x03 | cut -c 9-56  # nonce
+	} >"$tmp/nonces"
 	echo "$(wc -l <"$tmp/nonces") messages"
 	[ "$(wc -l <"$tmp/nonces")" -gt 60 ] || fail "that is too few"
 	[ -z "$(sort "$tmp/nonces" | uniq -d)" ] || fail "a nonce was used twice under one key"

@@ -3,11 +3,8 @@
 # or not at all, and no session suffers.
 # SPDX-License-Identifier: ISC
 
-PROXY=yes
-# shellcheck source=tests/lib.sh
-. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 # shellcheck source=tests/attack.sh
-. "$srcdir/tests/attack.sh"
+. "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"
 
 # pass_messages FROM TO COUNT: that many messages go by.
 pass_messages()
@@ -120,9 +117,9 @@ for WIRE in psk pubkey; do
 	node_start 3 -n n3
 	wait_up n3
 	evil capture off
-	mark
 	evil replay client=n3 >/dev/null
 	settle 3
+	everybody_reaches_everybody
 	mark
 	evil replay client=n3 >/dev/null
 	evil replay client=n3 >/dev/null

@@ -159,7 +159,10 @@ evil inject p/net/two/x 0011
 evil inject p/net/two/x -
 got two 1 '^p/net/two/x 0 0 0011$'
 got two 1 '^p/net/two/x 0 0 $'
+evil inject p/net/nobody/x 0022 client=one
+got one 1 '^p/net/nobody/x 0 0 0022$'
 refused inject p/net/nobody/x 00
+refused inject p/net/nobody/x 00 client=nobody
 evil oversize p/net/two/x 3000000
 publish p/net/two/one after
 got two 4

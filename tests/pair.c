@@ -7,7 +7,6 @@
 
 #include "pair.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +50,7 @@ on_publish(void *arg, const char *topic, const uint8_t *message, size_t len)
 	struct pair *p = e->pair;
 	struct pair_message m = {.to = 1 - e->number, .len = len};
 
-	ck_assert_uint_le(len, sizeof(m.bytes));
+	PAIR_REQUIRE(len <= sizeof(m.bytes));
 	strcpy(m.topic, topic);
 	memcpy(m.bytes, message, len);
 	count_published(e, &m);
@@ -70,7 +69,7 @@ send_with(struct pair_end *e, struct session *s, const uint8_t *packet, size_t l
 	size_t used = frame_append(
 	    message + FRAME_HEADER_LEN, 0, sizeof(message) - SESSION_OVERHEAD, packet, len);
 
-	ck_assert_uint_ne(used, 0);
+	PAIR_REQUIRE(used != 0);
 	on_publish(e, s->topic, message, session_seal(s, FRAME_DATA, message, used));
 	channel_sent(e->channel, false, e->pair->now_ms);
 }
@@ -95,7 +94,7 @@ on_ready(void *arg, struct channel *c, uint64_t now_ms)
 	struct backlog_packet *waiting;
 
 	e->ready++;
-	ck_assert_ptr_nonnull(s);
+	PAIR_REQUIRE(s != NULL);
 	while ((waiting = channel_unwait(c)) != NULL) {
 		send_with(e, s, waiting->data, waiting->len);
 		free(waiting);
@@ -150,10 +149,11 @@ take_first(struct pair_end *e, const struct network_topic *t, const struct pair_
 	    handshake_accept(
 		&h, &e->network, &e->id, m->bytes, m->len, t->from, t->from_len, NULL, &hello) != 0)
 		return;
-	ck_assert(addr_equal(&hello.from, &other->id.addr));
+	PAIR_REQUIRE(addr_equal(&hello.from, &other->id.addr));
 	if (e->network.mode == NETWORK_PUBKEY)
-		ck_assert_mem_eq(handshake_public(&h), other->network.public_key, AEAD_KEY_LEN);
-	ck_assert_int_eq(channel_accept(e->channel, &h, &hello, e->pair->now_ms), 0);
+		PAIR_REQUIRE(
+		    memcmp(handshake_public(&h), other->network.public_key, AEAD_KEY_LEN) == 0);
+	PAIR_REQUIRE(channel_accept(e->channel, &h, &hello, e->pair->now_ms) == 0);
 }
 
 static void
@@ -265,7 +265,7 @@ pair_carry(struct pair *p, const struct pair_message *m, uint64_t at_ms)
 {
 	struct pair_message **place = &p->flying, *copy = malloc(sizeof(*copy));
 
-	ck_assert_ptr_nonnull(copy);
+	PAIR_REQUIRE(copy != NULL);
 	*copy = *m;
 	copy->at_ms = at_ms;
 	while (*place != NULL && (*place)->at_ms <= at_ms)

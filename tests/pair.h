@@ -8,6 +8,7 @@
 #ifndef PAIR_H
 #define PAIR_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,13 @@
 #include "stats.h"
 
 #define PAIR_PACKET_MAX 256
+
+/* An assertion for what happens millions of times: those of Check write a note each time. */
+#define PAIR_REQUIRE(condition)                                       \
+	do {                                                          \
+		if (!(condition))                                     \
+			ck_abort_msg("%s does not hold", #condition); \
+	} while (0)
 
 /* A message on its way. */
 struct pair_message {
