@@ -222,10 +222,24 @@ send_old(struct dataplane *d, const char *topic, struct peer *peer, uint8_t *buf
 		count_sent(d, peer, topic == d->broadcast_topic, len);
 }
 
+/* Whether src is known to be with this very peer, or with any if that is NULL. */
+static bool
+comes_from(const struct dataplane *d, const struct peer *peer, const struct addr *src)
+{
+	const struct peer *p = peer_for_destination(d->peers, src);
+
+	return p != NULL && p->configured && (peer == NULL || p == peer);
+}
+
 static void
 send_to_all(
     struct dataplane *d, const struct ip_info *ip, uint8_t *buf, size_t len, uint64_t now_ms)
 {
+	/* A peer's own broadcasts are its own business. */
+	if (d->native != NULL && comes_from(d, NULL, &ip->src)) {
+		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
+		return;
+	}
 	if (d->native != NULL)
 		native_broadcast(d->native, &ip->src, buf + DATAPLANE_HEADROOM, len, now_ms);
 	if (d->old_wire)
@@ -239,6 +253,11 @@ send_to_one(
 	struct peer *peer = peer_for_destination(d->peers, &ip->dst);
 	char topic[COMPAT_TOPIC_MAX];
 
+	/* From one peer to another we may be the way, but not back to the same. */
+	if (d->native != NULL && peer != NULL && comes_from(d, peer, &ip->src)) {
+		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
+		return;
+	}
 	if (d->native != NULL && (peer == NULL || peer->wire == PEER_NATIVE)) {
 		native_send(
 		    d->native, peer, &ip->src, &ip->dst, buf + DATAPLANE_HEADROOM, len, now_ms);
@@ -249,19 +268,13 @@ send_to_one(
 	send_old(d, topic, peer, buf, len);
 }
 
-/* On the native wire the other end would drop it: no node's source, or that of another one. */
+/* Sources that no other node of the native wire takes from us, whatever its configuration. Of the
+ * rest, such as what is behind us, the receiver is the judge. */
 static bool
-may_send(const struct dataplane *d, const struct addr *src)
+is_fit_source(const struct dataplane *d, const struct addr *src)
 {
-	const struct peer *p;
-
-	if (d->native == NULL)
-		return true;
-	if (addr_is_multicast(src) || addr_is_loopback(src) || addr_is_link_local(src) ||
-	    addr_is_unspecified(src))
-		return false;
-	p = peer_by_address(d->peers, src);
-	return p == NULL || !p->configured;
+	return d->native == NULL || !(addr_is_multicast(src) || addr_is_loopback(src) ||
+					addr_is_link_local(src) || addr_is_unspecified(src));
 }
 
 static bool
@@ -273,7 +286,7 @@ parse_outgoing(struct dataplane *d, const uint8_t *packet, size_t len, struct ip
 		stats_count(d->stats, STAT_TX_DROP_MALFORMED);
 	else if (addr_is_unspecified(&ip->dst) || addr_is_loopback(&ip->dst))
 		stats_count(d->stats, STAT_TX_DROP_NO_DESTINATION);
-	else if (!may_send(d, &ip->src))
+	else if (!is_fit_source(d, &ip->src))
 		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
 	else
 		return true;

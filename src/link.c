@@ -27,13 +27,6 @@
 #define PUBLISH_FIXED 3
 #define PUBLISH_ALIAS 3
 
-static const char *const stage_names[] = {
-    [STAGE_TCP] = "connecting",
-    [STAGE_TLS] = "waiting for the TLS handshake",
-    [STAGE_CONNACK] = "waiting for the broker's answer to CONNECT",
-    [STAGE_OPEN] = "connected",
-};
-
 static void
 link_set_socket_options(struct link *l, int fd)
 {
@@ -304,12 +297,6 @@ const struct tls_facts *
 link_tls_facts(const struct link *l)
 {
 	return l->facts.version[0] != '\0' ? &l->facts : NULL;
-}
-
-const char *
-link_stage_name(enum link_stage stage)
-{
-	return stage_names[stage];
 }
 
 uint64_t

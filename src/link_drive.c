@@ -33,6 +33,13 @@
 /* The library counts in whole seconds: a keepalive is due for certain one second later. */
 #define KEEPALIVE_SLACK_MS 1000
 
+static const char *const stage_names[] = {
+    [STAGE_TCP] = "connecting",
+    [STAGE_TLS] = "waiting for the TLS handshake",
+    [STAGE_CONNACK] = "waiting for the broker's answer to CONNECT",
+    [STAGE_OPEN] = "connected",
+};
+
 void
 link_forget_events(struct link *l)
 {
@@ -353,7 +360,7 @@ on_timer(void *arg, uint64_t now_ms)
 	util_format_duration(limit_ms, limit, sizeof(limit));
 	if (l->stage != STAGE_OPEN)
 		link_fail(l, l->stage == STAGE_TCP ? LINK_FAILED_TCP : LINK_FAILED_TLS,
-		    "no success within %s: still %s", limit, link_stage_name(l->stage));
+		    "no success within %s: still %s", limit, stage_names[l->stage]);
 	else if (l->awaiting_pong)
 		link_fail(l, LINK_SILENT, "the broker has not answered a keepalive for %s", limit);
 	else if (now_ms >= keepalive_due(l))

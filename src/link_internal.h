@@ -102,6 +102,5 @@ link_aliases_use(struct link_aliases *a, const char *topic, size_t len, bool *kn
 void link_aliases_forget(struct link_aliases *a);
 
 /* link.c */
-const char *link_stage_name(enum link_stage stage);
 
 #endif

@@ -115,7 +115,7 @@ native_free(struct native *n)
 		native_free_channels(p);
 	session_table_free(n->shared.sessions);
 	multicast_table_free(n->keys);
-	native_drop_held(n);
+	backlog_clear(&n->held, &n->held_budget);
 	free_ids(n->ids, n->id_count);
 	free(n->addrs);
 	aead_wipe(n->plain, sizeof(n->plain));
@@ -161,16 +161,10 @@ native_set_forwards(struct native *n, const struct addr *forwards, size_t count)
 	return 0;
 }
 
-size_t
-native_id_count(const struct native *n)
-{
-	return n->id_count;
-}
-
 const struct network_id *
 native_id(const struct native *n, size_t i)
 {
-	return &n->ids[i].id;
+	return i < n->id_count ? &n->ids[i].id : NULL;
 }
 
 int

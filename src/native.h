@@ -53,8 +53,7 @@ void native_free(struct native *n);
 /* The addresses that we receive for others, beside our own; copied. Returns 0 or -1. */
 int native_set_forwards(struct native *n, const struct addr *forwards, size_t count);
 /* Our ids: own addresses, then forwards; and the topics of their messages. */
-size_t native_id_count(const struct native *n);
-const struct network_id *native_id(const struct native *n, size_t i);
+const struct network_id *native_id(const struct native *n, size_t i); /* NULL behind the last */
 
 /* The way to the broker is open, and takes messages of so many bytes. */
 void native_up(struct native *n, size_t max_message, uint64_t now_ms);

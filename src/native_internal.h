@@ -98,9 +98,9 @@ struct native_id *native_own(struct native *n, const struct addr *a);
 int native_notice(struct native *n, const struct notice *v, const char *to, const char *from);
 
 /* native_peers.c */
-/* That a packet to remote is sent as: src if that is one of ours. */
-struct native_id *
-native_id_for(struct native *n, const struct addr *src, const struct addr *remote);
+/* As which of our ids a packet from src goes to remote, an address of p (NULL: to all). */
+struct native_id *native_id_for(
+    struct native *n, const struct peer *p, const struct addr *src, const struct addr *remote);
 /* The channel of p between these two, made if there is none; in pubkey mode a peer has one alone.
  * NULL when memory is short. */
 struct channel *native_channel(
@@ -120,8 +120,6 @@ void native_take_grant(
 void native_renew_keys(struct native *n);
 void native_receive_multicast(struct native *n, const struct network_topic *t,
     const struct frame_header *h, const uint8_t *message, size_t len, uint64_t now_ms);
-/* Forgets what waits for keys. */
-void native_drop_held(struct native *n);
 
 /* native_receive.c: delivers the packets of an opened message of p, all of them or none. remote is
  * the address that p is proven to have. */

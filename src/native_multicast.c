@@ -135,7 +135,7 @@ void
 native_broadcast(
     struct native *n, const struct addr *src, const uint8_t *packet, size_t len, uint64_t now_ms)
 {
-	struct native_id *own = native_id_for(n, src, src);
+	struct native_id *own = native_id_for(n, NULL, src, src);
 	uint8_t *plain = n->plain + FRAME_MULTICAST_HEADER_LEN;
 	size_t room = n->max_message > MULTICAST_OVERHEAD ? n->max_message - MULTICAST_OVERHEAD : 0;
 	size_t used;
@@ -285,12 +285,6 @@ receive_held(struct native *n, uint64_t now_ms)
 			hold(n, &t, message, len, head.ms);
 		free(p);
 	}
-}
-
-void
-native_drop_held(struct native *n)
-{
-	backlog_clear(&n->held, &n->held_budget);
 }
 
 void

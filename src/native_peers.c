@@ -16,12 +16,33 @@
 #include "native_internal.h"
 #include "util.h"
 
+static struct channel *
+find_channel(const struct peer *p, const struct addr *own, const struct addr *remote)
+{
+	for (size_t i = 0; i < p->channel_count; i++)
+		if (addr_equal(&channel_own(p->channels[i])->addr, own) &&
+		    addr_equal(&channel_remote(p->channels[i])->addr, remote))
+			return p->channels[i];
+	return NULL;
+}
+
+/* A forwarded address speaks for itself only to those who have addressed it so. To others, who may
+ * know it as one behind us, we speak for it. */
+static bool
+speaks_for_itself(const struct native *n, const struct native_id *own, const struct peer *p,
+    const struct addr *remote)
+{
+	return own < n->ids + n->addr_count || p == NULL ||
+	       find_channel(p, &own->id.addr, remote) != NULL;
+}
+
 struct native_id *
-native_id_for(struct native *n, const struct addr *src, const struct addr *remote)
+native_id_for(
+    struct native *n, const struct peer *p, const struct addr *src, const struct addr *remote)
 {
 	struct native_id *own = native_own(n, src);
 
-	if (own != NULL)
+	if (own != NULL && speaks_for_itself(n, own, p, remote))
 		return own;
 	for (size_t i = 0; i < n->addr_count; i++)
 		if (n->ids[i].id.addr.family == remote->family)
@@ -54,7 +75,7 @@ native_on_retry(void *arg, struct channel *c)
 	while (i < p->addr_count && !addr_equal(&p->addrs[i], &channel_remote(c)->addr))
 		i++;
 	i = i + 1 < p->addr_count ? i + 1 : 0;
-	aim(n, c, &native_id_for(n, &p->addrs[i], &p->addrs[i])->id, &p->addrs[i]);
+	aim(n, c, &native_id_for(n, p, &p->addrs[i], &p->addrs[i])->id, &p->addrs[i]);
 }
 
 static const char *
@@ -120,6 +141,7 @@ native_channel(
     struct native *n, struct peer *p, const struct network_id *own, const struct addr *remote)
 {
 	struct channel_facts facts;
+	struct channel *c;
 
 	if (n->network->mode == NETWORK_PUBKEY && p->channel_count > 0) {
 		channel_facts(p->channels[0], &facts);
@@ -127,11 +149,8 @@ native_channel(
 			aim(n, p->channels[0], own, remote);
 		return p->channels[0];
 	}
-	for (size_t i = 0; i < p->channel_count; i++)
-		if ((addr_equal(&channel_own(p->channels[i])->addr, &own->addr) &&
-			addr_equal(&channel_remote(p->channels[i])->addr, remote)))
-			return p->channels[i];
-	return add_channel(n, p, own, remote);
+	c = find_channel(p, &own->addr, remote);
+	return c != NULL ? c : add_channel(n, p, own, remote);
 }
 
 void

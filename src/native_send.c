@@ -114,7 +114,7 @@ native_send(struct native *n, struct peer *p, const struct addr *src, const stru
 		return;
 	}
 	remote = peer_address(p, dst);
-	c = native_channel(n, p, &native_id_for(n, src, remote)->id, remote);
+	c = native_channel(n, p, &native_id_for(n, p, src, remote)->id, remote);
 	if (c == NULL) {
 		drop(n, p, STAT_TX_DROP_NO_SESSION, 1);
 		return;

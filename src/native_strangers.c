@@ -131,6 +131,21 @@ is_flood(struct native *n, const struct native_arrival *a)
 		   &n->handshakes, NATIVE_HANDSHAKES_PER_S, NATIVE_HANDSHAKES_PER_S, a->now_ms);
 }
 
+/* What can be judged before it costs anything. */
+static bool
+is_worth_opening(struct native *n, const struct native_arrival *a)
+{
+	if (handshake_check(n->network, &a->own->id, a->message, a->len) != 0)
+		stats_count(n->stats, STAT_RX_DROP_HANDSHAKE);
+	else if (came_before(&n->seen_first, a))
+		stats_count(n->stats, STAT_RX_DROP_REPLAY);
+	else if (is_flood(n, a))
+		stats_count(n->stats, STAT_RX_DROP_FLOOD);
+	else
+		return true;
+	return false;
+}
+
 void
 native_receive_init(struct native *n, const struct native_arrival *a)
 {
@@ -140,20 +155,9 @@ native_receive_init(struct native *n, const struct native_arrival *a)
 	struct channel *c;
 	struct peer *p;
 
-	if (handshake_check(n->network, own, a->message, a->len) != 0) {
-		stats_count(n->stats, STAT_RX_DROP_HANDSHAKE);
+	if (!is_worth_opening(n, a))
 		return;
-	}
-	if (came_before(&n->seen_first, a)) {
-		stats_count(n->stats, STAT_RX_DROP_REPLAY);
-		return;
-	}
-	if (is_flood(n, a)) {
-		stats_count(n->stats, STAT_RX_DROP_FLOOD);
-		return;
-	}
-	/* Whatever becomes of it: one that fails, such as under another's topic, was paid for too.
-	 */
+	/* Even if it fails, such as under another's topic: it was paid for. */
 	remember(&n->seen_first, a);
 	if (handshake_accept(&h, n->network, own, a->message, a->len, a->topic.from,
 		a->topic.from_len, NULL, &hello) != 0) {

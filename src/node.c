@@ -43,12 +43,6 @@
 #define MEMORY_MARGIN (32u * 1024 * 1024)
 #define STOP_TIMEOUT_MS 5000
 
-void
-node_warn(const char *text)
-{
-	log_warning("%s", text);
-}
-
 /* Signals, and the end. */
 
 static void

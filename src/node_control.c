@@ -144,7 +144,7 @@ report_wire(const struct node *n, cJSON *o)
 	add_text(o, "mode", !native ? NULL : pubkey ? "pubkey" : "psk");
 	add_text(o, "name", native ? s->name : NULL);
 	add_key(o, "public_key", pubkey ? n->network.public_key : NULL);
-	add_text(o, "topics", !native ? NULL : s->plain_topics ? "plain" : "hashed");
+	add_text(o, "topics", !native ? NULL : s->topics == TOPICS_PLAIN ? "plain" : "hashed");
 }
 
 static cJSON *

@@ -108,6 +108,5 @@ void node_log_stats(const struct node *n);
 
 /* node.c: begins an orderly end. */
 void node_stop(struct node *n, int status);
-void node_warn(const char *text);
 
 #endif

@@ -40,7 +40,7 @@ node_make_network(struct node *n, char **error)
 	    .mode = pubkey ? NETWORK_PUBKEY : NETWORK_PSK,
 	    .name = s->network,
 	    .prefix = s->topic_prefix,
-	    .plain_topics = s->plain_topics,
+	    .plain_topics = s->topics == TOPICS_PLAIN,
 	    .secret = has_secret ? secret : NULL,
 	    .private_key = pubkey ? s->private_key : NULL,
 	};

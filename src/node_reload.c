@@ -21,6 +21,20 @@
 #include "uplink.h"
 #include "util.h"
 
+static struct peer_spec
+spec_of(const struct settings_peer *p)
+{
+	return (struct peer_spec){
+	    .name = p->name,
+	    .wire = p->wire == WIRE_NATIVE ? PEER_NATIVE : PEER_MQTT_VPN,
+	    .addrs = p->addrs,
+	    .addr_count = p->addr_count,
+	    .routes = p->routes,
+	    .route_count = p->route_count,
+	    .public_key = p->has_public_key ? p->public_key : NULL,
+	};
+}
+
 int
 node_apply_peers(struct node *n)
 {
@@ -31,15 +45,7 @@ node_apply_peers(struct node *n)
 	peer_table_mark(n->peers);
 	for (size_t i = 0; i < s->peer_count; i++) {
 		const struct settings_peer *p = &s->peers[i];
-		struct peer_spec spec = {
-		    .name = p->name,
-		    .wire = p->wire == WIRE_NATIVE ? PEER_NATIVE : PEER_MQTT_VPN,
-		    .addrs = p->addrs,
-		    .addr_count = p->addr_count,
-		    .routes = p->routes,
-		    .route_count = p->route_count,
-		    .public_key = p->has_public_key ? p->public_key : NULL,
-		};
+		struct peer_spec spec = spec_of(p);
 
 		old_wire = old_wire || spec.wire == PEER_MQTT_VPN;
 		if (peer_table_set(n->peers, &spec) == -1) {
@@ -78,11 +84,11 @@ static void
 list_native(struct node *n, struct topic_list *l)
 {
 	const struct native *native = dataplane_native(n->dataplane);
-	size_t own = n->fixed->addr_count;
+	const struct network_id *id;
 
-	for (size_t i = 0; i < native_id_count(native); i++)
+	for (size_t i = 0; (id = native_id(native, i)) != NULL; i++)
 		network_topic(
-		    &n->network, next_topic(l, i < own, false), native_id(native, i)->part, "+");
+		    &n->network, next_topic(l, i < n->fixed->addr_count, false), id->part, "+");
 	network_topic(&n->network, next_topic(l, false, true), n->network.broadcast_part, "+");
 }
 
@@ -135,10 +141,16 @@ replace_settings(struct node *n, struct settings *s)
 	n->settings = s;
 }
 
+static void
+warn(const char *text)
+{
+	log_warning("%s", text);
+}
+
 int
 node_reload(struct node *n, char **restart, char **error)
 {
-	struct settings *s = settings_load(n->options, node_warn, error);
+	struct settings *s = settings_load(n->options, warn, error);
 
 	*restart = NULL;
 	if (s == NULL)

@@ -278,12 +278,6 @@ noise_read(struct noise *n, const uint8_t *message, size_t len, uint8_t *out)
 	return (int)(len - at - AEAD_TAG_LEN);
 }
 
-bool
-noise_done(const struct noise *n)
-{
-	return n->done;
-}
-
 void
 noise_split(struct noise *n, uint8_t send[NOISE_KEY_LEN], uint8_t receive[NOISE_KEY_LEN])
 {
@@ -304,10 +298,4 @@ const uint8_t *
 noise_remote_static(const struct noise *n)
 {
 	return n->rs;
-}
-
-const uint8_t *
-noise_hash(const struct noise *n)
-{
-	return n->h;
 }

@@ -57,13 +57,9 @@ int noise_write(struct noise *n, const void *payload, size_t len, uint8_t *out, 
  * can be done with n then. */
 int noise_read(struct noise *n, const uint8_t *message, size_t len, uint8_t *out);
 
-/* Both messages went through. */
-bool noise_done(const struct noise *n);
 /* The keys for what we send and what we receive; only when done. Wipes n but for its hash. */
 void noise_split(struct noise *n, uint8_t send[NOISE_KEY_LEN], uint8_t receive[NOISE_KEY_LEN]);
 /* IK, after the first message: the other's static public key. */
 const uint8_t *noise_remote_static(const struct noise *n);
-/* The handshake hash: the same at both ends and unique to this handshake. */
-const uint8_t *noise_hash(const struct noise *n);
 
 #endif

@@ -258,7 +258,7 @@ settings_restart_needed(const struct settings *running, const struct settings *n
 	    {"kdf-memory", running->kdf_memory_mib == new->kdf_memory_mib},
 	    {"rekey-interval", running->rekey_s == new->rekey_s},
 	    {"padding", running->padding == new->padding},
-	    {"topics", running->plain_topics == new->plain_topics},
+	    {"topics", running->topics == new->topics},
 	    {"topic-prefix", same_text(running->topic_prefix, new->topic_prefix)},
 	    {"client-id", same_text(running->client_id, new->client_id)},
 	    {"pid-file", same_text(running->pid_file, new->pid_file)},

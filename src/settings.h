@@ -22,6 +22,7 @@ struct options;
 
 enum settings_wire { WIRE_NATIVE, WIRE_MQTT_VPN };
 enum settings_mode { MODE_PSK, MODE_PUBKEY };
+enum settings_topics { TOPICS_HASHED, TOPICS_PLAIN };
 enum settings_padding { PADDING_NONE, PADDING_16, PADDING_BUCKETS };
 enum settings_transport { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UNIX };
 
@@ -82,7 +83,7 @@ struct settings {
 	uint32_t kdf_memory_mib; /* 64; 8 to 1024 */
 	bool has_private_key;
 	uint8_t private_key[AEAD_KEY_LEN]; /* of private-key-file */
-	bool plain_topics;		   /* topics = plain; default hashed */
+	enum settings_topics topics;	   /* hashed */
 	enum settings_padding padding;	   /* none */
 	uint32_t rekey_s;		   /* rekey-interval: 120; 1 to 3600 */
 	struct addr *forwards;

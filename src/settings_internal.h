@@ -21,12 +21,20 @@ enum settings_access { ACCESS_NONE, ACCESS_READ, ACCESS_SECRET };
 
 struct settings_draft;
 
+/* The words for an enumeration. */
+struct settings_words {
+	const char *what;     /* one of them is: "a wire" */
+	const char *expected; /* "native or mqtt_vpn" */
+	const char *words[4]; /* in the enumeration's order, then NULL */
+};
+
 struct settings_key {
 	enum settings_section section;
 	const char *name;
 	int (*set)(struct settings_draft *d, const struct settings_key *k, const char *value);
 	size_t offset;	   /* of its field in the section's struct; unused by some */
 	uint32_t min, max; /* of a number, or of the length of a text */
+	const struct settings_words *words;
 	enum settings_access access;
 	bool list;
 	bool tls;    /* of a broker: means nothing without TLS */
@@ -124,12 +132,8 @@ int settings_add_peer_address(
 int settings_add_route(struct settings_draft *d, const struct settings_key *k, const char *value);
 int
 settings_add_own_address(struct settings_draft *d, const struct settings_key *k, const char *value);
-int settings_set_wire(struct settings_draft *d, const struct settings_key *k, const char *value);
-int settings_set_mode(struct settings_draft *d, const struct settings_key *k, const char *value);
 int settings_set_network(struct settings_draft *d, const struct settings_key *k, const char *value);
 int settings_set_name(struct settings_draft *d, const struct settings_key *k, const char *value);
-int settings_set_topics(struct settings_draft *d, const struct settings_key *k, const char *value);
-int settings_set_padding(struct settings_draft *d, const struct settings_key *k, const char *value);
 int
 settings_set_public_key(struct settings_draft *d, const struct settings_key *k, const char *value);
 

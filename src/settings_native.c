@@ -21,72 +21,6 @@
 #define UNNAMED "unnamed"
 #define NAME_MAX_LEN 63
 
-/* Which of the words, or count if it is none of them. */
-static size_t
-word_of(const char *value, const char *const words[], size_t count)
-{
-	size_t i = 0;
-
-	while (i < count && strcmp(value, words[i]) != 0)
-		i++;
-	return i;
-}
-
-int
-settings_set_wire(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	static const char *const words[] = {[WIRE_NATIVE] = "native", [WIRE_MQTT_VPN] = "mqtt_vpn"};
-	size_t i = word_of(value, words, ARRAY_LEN(words));
-	enum settings_wire *wire = settings_field(d, k);
-
-	if (i == ARRAY_LEN(words))
-		return settings_fail(d, "'%s' is not a wire: expected native or mqtt_vpn", value);
-	*wire = (enum settings_wire)i;
-	return 0;
-}
-
-int
-settings_set_mode(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	static const char *const words[] = {[MODE_PSK] = "psk", [MODE_PUBKEY] = "pubkey"};
-	size_t i = word_of(value, words, ARRAY_LEN(words));
-
-	if (strcmp(value, "group") == 0)
-		return settings_fail(
-		    d, "group is not part of this version: expected psk or pubkey");
-	if (i == ARRAY_LEN(words))
-		return settings_fail(d, "'%s' is not a mode: expected psk or pubkey", value);
-	d->s->mode = (enum settings_mode)i;
-	return 0;
-}
-
-int
-settings_set_topics(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	static const char *const words[] = {"hashed", "plain"};
-	size_t i = word_of(value, words, ARRAY_LEN(words));
-
-	if (i == ARRAY_LEN(words))
-		return settings_fail(
-		    d, "'%s' is not a form of topics: expected hashed or plain", value);
-	d->s->plain_topics = i == 1;
-	return 0;
-}
-
-int
-settings_set_padding(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	static const char *const words[] = {
-	    [PADDING_NONE] = "none", [PADDING_16] = "16", [PADDING_BUCKETS] = "buckets"};
-	size_t i = word_of(value, words, ARRAY_LEN(words));
-
-	if (i == ARRAY_LEN(words))
-		return settings_fail(
-		    d, "'%s' is not a padding: expected none, 16 or buckets", value);
-	d->s->padding = (enum settings_padding)i;
-	return 0;
-}
-
 int
 settings_set_network(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
@@ -206,7 +140,7 @@ check_network(struct settings_draft *d)
 		    s->file == NULL
 			? "--network NAME and --passphrase-file FILE, or --wire=mqtt_vpn"
 			: "network = \"NAME\", the same on all nodes, or wire = mqtt_vpn");
-	if (s->plain_topics && strchr(s->network, '.') != NULL) {
+	if (s->topics == TOPICS_PLAIN && strchr(s->network, '.') != NULL) {
 		settings_look_at(d, SETTINGS_ROOT, "network", 0, 0);
 		return settings_fail(d,
 		    "'%s' holds a '.', which brokers may not take in a topic: expected none with "

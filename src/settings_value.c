@@ -152,6 +152,21 @@ set_bool(struct settings_draft *d, const struct settings_key *k, const char *val
 }
 
 static int
+set_word(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	const struct settings_words *w = k->words;
+	unsigned int *number = settings_field(d, k);
+
+	for (unsigned int i = 0; w->words[i] != NULL; i++) {
+		if (strcmp(value, w->words[i]) == 0) {
+			*number = i;
+			return 0;
+		}
+	}
+	return settings_fail(d, "'%s' is not %s: expected %s", value, w->what, w->expected);
+}
+
+static int
 set_level(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	if (log_level_parse(value, &d->s->log_level) == -1)
@@ -202,9 +217,18 @@ set_topic_prefix(struct settings_draft *d, const struct settings_key *k, const c
 #define PEER(field) offsetof(struct settings_peer, field)
 #define DRAFT(field) offsetof(struct settings_draft, field)
 
+static const struct settings_words wires = {
+    "a wire", "native or mqtt_vpn", {[WIRE_NATIVE] = "native", [WIRE_MQTT_VPN] = "mqtt_vpn"}};
+static const struct settings_words modes = {
+    "a mode", "psk or pubkey", {[MODE_PSK] = "psk", [MODE_PUBKEY] = "pubkey"}};
+static const struct settings_words topics = {
+    "a form of topics", "hashed or plain", {[TOPICS_HASHED] = "hashed", [TOPICS_PLAIN] = "plain"}};
+static const struct settings_words paddings = {"a padding", "none, 16 or buckets",
+    {[PADDING_NONE] = "none", [PADDING_16] = "16", [PADDING_BUCKETS] = "buckets"}};
+
 static const struct settings_key keys[] = {
-    {SETTINGS_ROOT, "wire", .set = settings_set_wire, .offset = ROOT(wire)},
-    {SETTINGS_ROOT, "mode", .set = settings_set_mode, .native = true},
+    {SETTINGS_ROOT, "wire", .set = set_word, .words = &wires, .offset = ROOT(wire)},
+    {SETTINGS_ROOT, "mode", .set = set_word, .words = &modes, .offset = ROOT(mode), .native = true},
     {SETTINGS_ROOT, "network", .set = settings_set_network, .offset = ROOT(network), .max = 64,
 	.native = true},
     {SETTINGS_ROOT, "name", .set = settings_set_name, .offset = ROOT(name), .max = 63,
@@ -219,8 +243,10 @@ static const struct settings_key keys[] = {
 	.max = 1024, .native = true},
     {SETTINGS_ROOT, "rekey-interval", .set = set_number, .offset = ROOT(rekey_s), .min = 1,
 	.max = 3600, .native = true},
-    {SETTINGS_ROOT, "padding", .set = settings_set_padding, .native = true},
-    {SETTINGS_ROOT, "topics", .set = settings_set_topics, .native = true},
+    {SETTINGS_ROOT, "padding", .set = set_word, .words = &paddings, .offset = ROOT(padding),
+	.native = true},
+    {SETTINGS_ROOT, "topics", .set = set_word, .words = &topics, .offset = ROOT(topics),
+	.native = true},
     {SETTINGS_ROOT, "mqtt-vpn-password-file", .set = set_draft_path,
 	.offset = DRAFT(mqtt_vpn_password_file), .max = TEXT_MAX, .native = true},
     {SETTINGS_ROOT, "topic-prefix", .set = set_topic_prefix, .offset = ROOT(topic_prefix),
@@ -266,7 +292,7 @@ static const struct settings_key keys[] = {
     {SETTINGS_PEER, "address", .set = settings_add_peer_address, .list = true},
     {SETTINGS_PEER, "routes", .set = settings_add_route, .list = true},
     {SETTINGS_PEER, "public-key", .set = settings_set_public_key, .native = true},
-    {SETTINGS_PEER, "wire", .set = settings_set_wire, .offset = PEER(wire), .native = true},
+    {SETTINGS_PEER, "wire", .set = set_word, .words = &wires, .offset = PEER(wire), .native = true},
     {0},
 };
 

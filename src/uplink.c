@@ -27,16 +27,6 @@
 /* After a change of the network the connection is probably gone: no need to wait for long. */
 #define CHANGE_ANSWER_MS 5000
 
-static const char *const state_names[] = {
-    [UPLINK_STOPPED] = "stopped",
-    [UPLINK_WAITING] = "waiting",
-    [UPLINK_RESOLVING] = "resolving",
-    [UPLINK_CONNECTING] = "connecting",
-    [UPLINK_SUBSCRIBING] = "subscribing",
-    [UPLINK_PROBING] = "probing",
-    [UPLINK_UP] = "up",
-};
-
 struct uplink_broker *
 uplink_current(const struct uplink *u)
 {
@@ -75,12 +65,6 @@ uplink_abandon(struct uplink *u)
 	util_free_secret(u->password);
 	u->password = NULL;
 	uplink_drop_link(u);
-}
-
-const char *
-uplink_state_name(enum uplink_state state)
-{
-	return state_names[state];
 }
 
 /* The owner's side. */

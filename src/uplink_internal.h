@@ -84,7 +84,6 @@ struct uplink {
 /* uplink.c */
 struct uplink_broker *uplink_current(const struct uplink *u);
 void uplink_enter(struct uplink *u, enum uplink_state state);
-const char *uplink_state_name(enum uplink_state state);
 /* Frees the link and what only it used. */
 void uplink_drop_link(struct uplink *u);
 /* Ends whatever is under way; nothing of it calls back any more. */

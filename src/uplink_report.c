@@ -15,6 +15,22 @@
 #include "uplink_internal.h"
 #include "util.h"
 
+static const char *const state_names[] = {
+    [UPLINK_STOPPED] = "stopped",
+    [UPLINK_WAITING] = "waiting",
+    [UPLINK_RESOLVING] = "resolving",
+    [UPLINK_CONNECTING] = "connecting",
+    [UPLINK_SUBSCRIBING] = "subscribing",
+    [UPLINK_PROBING] = "probing",
+    [UPLINK_UP] = "up",
+};
+
+static const char *
+state_name(enum uplink_state state)
+{
+	return state_names[state];
+}
+
 const char *
 uplink_broker_url(const struct uplink *u)
 {
@@ -27,7 +43,7 @@ uplink_summary(const struct uplink *u, char *buf, size_t size)
 	if (u->state == UPLINK_UP)
 		snprintf(buf, size, "up, %s", uplink_current(u)->settings->url);
 	else
-		snprintf(buf, size, "not connected (%s): %s", uplink_state_name(u->state),
+		snprintf(buf, size, "not connected (%s): %s", state_name(u->state),
 		    u->last_error[0] != '\0' ? u->last_error : "no attempt has failed");
 	return buf;
 }
@@ -71,7 +87,7 @@ uplink_report(const struct uplink *u, cJSON *object)
 	uint64_t now = util_now_ms();
 	bool linked = u->link != NULL;
 
-	cJSON_AddStringToObject(object, "state", uplink_state_name(u->state));
+	cJSON_AddStringToObject(object, "state", state_name(u->state));
 	cJSON_AddNumberToObject(object, "since_ms", (double)(now - u->state_since_ms));
 	add_text_or_null(
 	    object, "broker", u->state != UPLINK_STOPPED ? uplink_current(u)->settings->url : NULL);

@@ -679,7 +679,7 @@ START_TEST(native_receives_for_those_it_forwards_for)
 
 	open_mode(0, 2);
 	ck_assert_int_eq(native_set_forwards(B->native, &forward, 1), 0);
-	ck_assert_uint_eq(native_id_count(B->native), WORLD_ADDRS + 1);
+	ck_assert_ptr_null(native_id(B->native, WORLD_ADDRS + 1));
 	ck_assert(addr_equal(&native_id(B->native, WORLD_ADDRS)->addr, &forward));
 	send_text(A, "10.9.0.1", "10.9.7.7", "forward this");
 	world_settle(&w);
@@ -689,6 +689,27 @@ START_TEST(native_receives_for_those_it_forwards_for)
 	world_settle(&w);
 	ck_assert_uint_eq(world_got(A, "answer"), 1);
 	ck_assert_uint_eq(seen.count[FRAME_INIT], 1);
+	EXPECT_NO_DROPS(A);
+	EXPECT_NO_DROPS(B);
+}
+END_TEST
+
+/* One node forwards for an address that the other knows as one behind it. */
+START_TEST(native_forwards_for_what_others_know_to_be_behind_it)
+{
+	const struct addr forward = addr("10.9.7.7"), own = addr("10.9.0.2");
+	const struct prefix behind = {.addr = forward, .len = 32};
+
+	open_mode(0, 2);
+	configure(A, B, PEER_NATIVE, &own, 1, &behind);
+	ck_assert_int_eq(native_set_forwards(B->native, &forward, 1), 0);
+	send_text(A, "10.9.0.1", "10.9.7.7", "forward this");
+	world_settle(&w);
+	ck_assert_uint_eq(world_got(B, "forward this"), 1);
+	send_text(B, "10.9.7.7", "10.9.0.1", "answer");
+	native_flush(B->native);
+	world_settle(&w);
+	ck_assert_uint_eq(world_got(A, "answer"), 1);
 	EXPECT_NO_DROPS(A);
 	EXPECT_NO_DROPS(B);
 }
@@ -706,7 +727,7 @@ START_TEST(native_receives_no_more_for_those_it_forwarded_for)
 	key_id = native_own(B->native, world_addr(B))->sender.key_id;
 	ck_assert_int_eq(native_set_forwards(B->native, &forward, 1), 0);
 	ck_assert_int_eq(native_set_forwards(B->native, NULL, 0), 0);
-	ck_assert_uint_eq(native_id_count(B->native), WORLD_ADDRS);
+	ck_assert_ptr_null(native_id(B->native, WORLD_ADDRS));
 	ck_assert_uint_eq(native_own(B->native, world_addr(B))->sender.key_id, key_id);
 	send_text(A, "10.9.0.1", "10.9.7.7", "forward this");
 	world_settle(&w);
@@ -1402,6 +1423,7 @@ add_peer_tests(TCase *tc)
 	tcase_add_loop_test(tc, native_renews_sessions_without_losing_a_packet, 0, 2);
 	tcase_add_loop_test(tc, native_delivers_no_keepalive, 0, 2);
 	tcase_add_test(tc, native_receives_for_those_it_forwards_for);
+	tcase_add_test(tc, native_forwards_for_what_others_know_to_be_behind_it);
 	tcase_add_test(tc, native_receives_no_more_for_those_it_forwarded_for);
 	tcase_add_loop_test(tc, native_sends_to_and_takes_from_what_is_behind_a_peer, 0, 2);
 	tcase_add_test(tc, native_tries_the_addresses_of_a_peer_one_after_the_other);

@@ -682,7 +682,7 @@ START_TEST(settings_take_the_native_wire_by_default)
 	ck_assert_uint_eq(s->kdf_memory_mib, 64);
 	ck_assert_uint_eq(s->rekey_s, 120);
 	ck_assert_int_eq(s->padding, PADDING_NONE);
-	ck_assert(!s->plain_topics);
+	ck_assert_int_eq(s->topics, TOPICS_HASHED);
 	ck_assert_uint_eq(s->mtu, 1500);
 	ck_assert_int_eq(s->peers[0].wire, WIRE_NATIVE);
 	ck_assert(!s->peers[0].has_public_key);
@@ -710,7 +710,7 @@ START_TEST(settings_take_every_key_of_the_native_wire)
 	ck_assert_str_eq(s->network, "a-b_1");
 	ck_assert_str_eq(s->name, "my node");
 	ck_assert_str_eq(s->passphrase, PASSPHRASE);
-	ck_assert(s->has_private_key && s->plain_topics);
+	ck_assert(s->has_private_key && s->topics == TOPICS_PLAIN);
 	assert_key(s->private_key, 7);
 	ck_assert_int_eq(s->padding, PADDING_BUCKETS);
 	ck_assert_uint_eq(s->rekey_s, 3600);

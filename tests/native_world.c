@@ -169,10 +169,12 @@ matches(const struct world_node *n, const char *to, const char *topic)
 static bool
 is_subscribed(const struct world_node *n, const char *topic)
 {
+	const struct network_id *id;
+
 	if (matches(n, n->network.broadcast_part, topic))
 		return true;
-	for (size_t i = 0; i < native_id_count(n->native); i++)
-		if (matches(n, native_id(n->native, i)->part, topic))
+	for (size_t i = 0; (id = native_id(n->native, i)) != NULL; i++)
+		if (matches(n, id->part, topic))
 			return true;
 	return false;
 }

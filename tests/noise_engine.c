@@ -90,7 +90,7 @@ begin(struct noise *n, int argc, char **argv)
 static bool
 shake_hands(struct noise *n, bool writes)
 {
-	for (; !noise_done(n); writes = !writes) {
+	for (; !n->done; writes = !writes) {
 		int len;
 
 		if (writes) {
@@ -135,7 +135,7 @@ main(int argc, char **argv)
 	begin(&n, argc, argv);
 	if (!shake_hands(&n, strcmp(argv[2], "initiator") == 0))
 		return 1;
-	tell(noise_hash(&n), NOISE_KEY_LEN, ' ');
+	tell(n.h, NOISE_KEY_LEN, ' ');
 	tell(plain.data, plain.len, ' ');
 	tell(noise_remote_static(&n), NOISE_KEY_LEN, '\n');
 	noise_split(&n, send, receive);
