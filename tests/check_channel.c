@@ -543,6 +543,25 @@ START_TEST(channel_forgets_everything_in_the_end)
 }
 END_TEST
 
+START_TEST(channel_old_session_dies_in_its_own_time)
+{
+	uint64_t begun = p.now_ms;
+
+	connect_from(A);
+	pair_pass(&p, 60 * SECOND);
+	channel_hint(p.end[A].channel, 0, p.now_ms);
+	pair_pass(&p, 2 * TRIP);
+	connect_from(A);
+	pair_run(&p, begun + DELAY + 180 * SECOND - 1);
+	ck_assert_uint_eq(pair_sessions(&p, B), 2);
+	pair_pass(&p, 1);
+	ck_assert_uint_eq(pair_sessions(&p, B), 1);
+	pair_pass(&p, TRIP);
+	ck_assert_uint_eq(pair_sessions(&p, A), 1);
+	ck_assert(pair_agrees(&p));
+}
+END_TEST
+
 START_TEST(channel_takes_what_the_old_session_still_brings)
 {
 	struct pair_message late;
@@ -708,11 +727,12 @@ END_TEST
 START_TEST(channel_hint_during_a_handshake_is_not_heeded_instead_of_a_later_one)
 {
 	connect_from(A);
-	p.delay_ms = 400;
+	p.delay_ms = 1000;
 	channel_hint(p.end[A].channel, 0, p.now_ms);
-	pair_pass(&p, 700);
+	pair_pass(&p, 1900);
 	channel_hint(p.end[A].channel, 0, p.now_ms);
-	pair_pass(&p, 300);
+	pair_pass(&p, 100);
+	ck_assert_uint_eq(p.end[A].ready, 2);
 	ck_assert_uint_eq(p.end[A].firsts, 2);
 	channel_hint(p.end[A].channel, 0, p.now_ms);
 	ck_assert_uint_eq(p.end[A].firsts, 3);
@@ -735,6 +755,21 @@ START_TEST(channel_reset_drops_everything)
 	ck_assert_uint_eq(p.end[A].stats.value[STAT_TX_DROP_NO_SESSION], 2);
 	ck_assert_uint_eq(pair_sessions(&p, A), 0);
 	connect_from(A);
+}
+END_TEST
+
+/* What was received before it needs no reply any more. */
+START_TEST(channel_reset_owes_nothing)
+{
+	connect_from(A);
+	pair_pass(&p, 5 * SECOND);
+	channel_reset(p.end[A].channel);
+	channel_reset(p.end[B].channel);
+	channel_session(p.end[A].channel, p.now_ms);
+	pair_pass(&p, 30 * SECOND);
+	ck_assert(pair_agrees(&p));
+	ck_assert_uint_eq(p.end[A].keepalives, 1);
+	ck_assert_uint_eq(p.end[B].keepalives, 0);
 }
 END_TEST
 
@@ -978,10 +1013,9 @@ START_TEST(channel_settles_when_messages_overtake_each_other)
 	ck_assert(!pair_agrees(&p));
 	ck_assert(pair_is_crossed(&p));
 	send_byte(second, 1);
-	pair_pass(&p, DELAY);
-	ck_assert_uint_eq(got[first].count, 1);
 	send_byte(first, 1);
 	pair_pass(&p, DELAY);
+	ck_assert_uint_eq(got[first].count, 1);
 	ck_assert_uint_eq(got[second].count, 1);
 	ck_assert(pair_agrees(&p));
 }
@@ -1039,6 +1073,7 @@ add_lifetime(TCase *tc)
 	tcase_add_test(tc, channel_does_not_send_with_a_session_of_180_seconds);
 	tcase_add_test(tc, channel_does_not_take_from_a_session_of_180_seconds);
 	tcase_add_test(tc, channel_forgets_everything_in_the_end);
+	tcase_add_test(tc, channel_old_session_dies_in_its_own_time);
 	tcase_add_test(tc, channel_takes_what_the_old_session_still_brings);
 	tcase_add_test(tc, channel_says_that_it_received_after_10_seconds);
 	tcase_add_test(tc, channel_keeps_saying_so_while_it_only_receives);
@@ -1058,6 +1093,7 @@ add_hostile(TCase *tc)
 	tcase_add_test(tc, channel_hint_does_not_disturb_a_handshake);
 	tcase_add_test(tc, channel_hint_during_a_handshake_is_not_heeded_instead_of_a_later_one);
 	tcase_add_test(tc, channel_reset_drops_everything);
+	tcase_add_test(tc, channel_reset_owes_nothing);
 	tcase_add_test(tc, channel_closed_by_the_other_drops_everything);
 	tcase_add_test(tc, channel_closed_under_an_old_session_keeps_the_new_one);
 	tcase_add_test(tc, channel_closed_under_one_of_two_drops_both);

@@ -47,8 +47,19 @@ refuses "root without its powers" 'permission|not permitted' \
 refuses "no such file" 'n9.conf.*No such file' "$@" -c "$tmp/n9.conf"
 refuses "nothing given" 'expected|interface|broker' "$@" --wire mqtt_vpn
 refuses "an option that does not exist" 'no-such-option' "$@" --no-such-option
-refuses "the native wire" 'native.*not part of this version' \
-    "$@" --wire native -i mq0 -a 10.0.1.1 -b "$broker"
+refuses "no network" 'network: missing.*--wire=mqtt_vpn' "$@" -i mq0 -a 10.0.1.1 -b "$broker"
+refuses "no secret" 'passphrase-file.*missing' \
+    "$@" --network home -i mq0 -a 10.0.1.1 -b "$broker"
+secret_file "$tmp/weak" 'password123'
+refuses "a passphrase that is easy to guess" 'weak.*genpsk' \
+    "$@" --network home --passphrase-file "$tmp/weak" -i mq0 -a 10.0.1.1 -b "$broker"
+secret_file "$tmp/open" "$("$vpnctl" genpsk)"
+chmod 644 "$tmp/open"
+refuses "a secret that others can read" 'open.*chmod' \
+    "$@" --network home --passphrase-file "$tmp/open" -i mq0 -a 10.0.1.1 -b "$broker"
+refuses "a mode that is not there" "mode.*'group'" "$@" -c /dev/stdin <<-END
+	mode = group
+END
 
 step "a disk that is full"
 # shellcheck disable=SC2016 # expanded by the inner shell
