@@ -15,8 +15,10 @@
  *       or when that is given up, the time to the next packet + 1,
  *       the end of the second in which no further hint is heeded + the time to the next packet + 1.
  *   Half a round trip after the later one of both ends, both have sent with one and the same
- *   session, and no packet that is sent from then on is lost. Where messages had overtaken each
- *   other while both began, this may take until the first packet after 5 s.
+ *   session, and no packet that is sent from then on is lost. Two cases may take longer: each end
+ *   has a session of which its first message was lost, and gets the other's first message now: one
+ *   more packet; and messages had overtaken each other while both began: the first packet after 5
+ * s.
  *
  * MODEL_SEED=n runs the schedules of that seed, and as many seeds from there as MODEL_RUNS says.
  *
@@ -411,8 +413,8 @@ struct calm {
 	uint64_t next_ms[2];	   /* of its next one */
 	uint64_t limit_ms[2];	   /* when it must be heard */
 	bool heard[2], agreed;
-	bool crossed;
-	bool waits; /* for what the storm has left behind */
+	bool unproven, crossed; /* see the head of this file */
+	bool waits;		/* for what the storm has left behind */
 };
 
 static uint64_t
@@ -430,11 +432,27 @@ both_start(const struct calm *calm)
 static uint64_t
 agreed_by(const struct calm *calm)
 {
-	uint64_t heard_ms = later(calm->limit_ms[0], calm->limit_ms[1]);
+	uint64_t by = later(calm->limit_ms[0], calm->limit_ms[1]);
 
+	if (calm->unproven)
+		by = later(by, both_start(calm) + calm->trip_ms / 2 + calm->step_ms);
 	if (calm->crossed)
-		heard_ms = later(heard_ms, both_start(calm) + CHANNEL_RETRY_MS + calm->step_ms);
-	return heard_ms + calm->trip_ms / 2;
+		by = later(by, both_start(calm) + CHANNEL_RETRY_MS + calm->step_ms);
+	return by + calm->trip_ms / 2;
+}
+
+/* The other has a session of which it was told, but not in use. */
+static bool
+has_unproven(const struct model *m, int number)
+{
+	const struct channel *c = m->pair.end[number].channel;
+	const struct session *s = c->current, *mate;
+
+	if (s == NULL || !s->initiator || !pair_is_heard(&m->pair, number))
+		return false;
+	c = m->pair.end[1 - number].channel;
+	mate = session_find(c->shared->sessions, s->remote_index);
+	return mate != c->current && mate != c->previous;
 }
 
 /* See the head of this file. */
@@ -501,6 +519,7 @@ send_if_due(struct model *m, struct calm *calm, int number)
 		return;
 	if (now == calm->start_ms[number]) {
 		calm->limit_ms[number] = heard_by(m, calm, number);
+		calm->unproven |= has_unproven(m, 0) && has_unproven(m, 1);
 		calm->crossed |= pair_is_crossed(&m->pair);
 	}
 	send_packet(m, number);

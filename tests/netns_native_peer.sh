@@ -180,7 +180,8 @@ check_notices()
 	expect_ping n2 10.0.1.1 10
 }
 
-for variant in 'psk hashed key' 'psk plain passphrase' 'pubkey hashed none' 'pubkey plain passphrase'; do
+# Each mode, form of topics and kind of secret once; the vectors have the rest.
+for variant in 'psk plain passphrase' 'pubkey hashed none'; do
 	# shellcheck disable=SC2086 # three words
 	set -- $variant
 	WIRE=$1
