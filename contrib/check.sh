@@ -81,21 +81,21 @@ phase()
 "
 }
 
-# The tests of behaviour wait more than they work: three at a time keep two cores busy.
+# The tests of behaviour wait more than they work: four at a time keep two cores busy.
 build_and_test()
 {
 	mkdir "$build/plain"
 	cd "$build/plain"
 	../source/configure -q --enable-werror CC=gcc
 	make -j2
-	make -j3 check
+	make -j4 check
 }
 
 # The namespace tests ran already; here it is the tarball that is tried.
 distribution()
 {
 	cd "$build/plain"
-	make -j2 distcheck netns_tests=
+	make -j4 distcheck netns_tests=
 }
 
 # The tunnel's own tests once more on the native wire, through a broker that could do harm but does
@@ -106,7 +106,7 @@ through_proxy()
 	verdicts=0
 	for wire in psk pubkey; do
 		# shellcheck disable=SC2016 # it is make that knows the list
-		make -j3 check TESTS='$(TUNNEL_TESTS)' WIRE="$wire" PROXY=yes || verdicts=1
+		make -j4 check TESTS='$(TUNNEL_TESTS)' WIRE="$wire" PROXY=yes || verdicts=1
 	done
 	return "$verdicts"
 }
@@ -117,7 +117,7 @@ sanitized()
 	cd "$build/sanitized"
 	../source/configure -q --enable-werror --enable-sanitizers CC=clang
 	make -j2
-	$no_aslr make -j3 check
+	$no_aslr make -j4 check
 }
 
 under_valgrind()

@@ -443,15 +443,31 @@ pair_sessions(const struct pair *p, int number)
 	return session_table_count(p->end[number].shared.sessions);
 }
 
-bool
-pair_is_heard(const struct pair *p, int number)
+/* What the other end calls the session that this one sends with; NULL if it has none. */
+static const struct session *
+mate_of_current(const struct pair *p, int number)
 {
 	const struct session *s = p->end[number].channel->current, *mate;
 
 	if (s == NULL)
-		return false;
+		return NULL;
 	mate = session_find(p->end[1 - number].shared.sessions, s->remote_index);
-	return mate != NULL && mate->has_keys && mate->remote_index == s->local_index;
+	return mate != NULL && mate->has_keys && mate->remote_index == s->local_index ? mate : NULL;
+}
+
+bool
+pair_is_heard(const struct pair *p, int number)
+{
+	return mate_of_current(p, number) != NULL;
+}
+
+bool
+pair_is_proven(const struct pair *p, int number)
+{
+	const struct channel *other = p->end[1 - number].channel;
+	const struct session *mate = mate_of_current(p, number);
+
+	return mate != NULL && (mate == other->current || mate == other->previous);
 }
 
 bool
@@ -466,9 +482,9 @@ pair_agrees(const struct pair *p)
 bool
 pair_is_crossed(const struct pair *p)
 {
-	const struct channel *a = p->end[0].channel, *b = p->end[1].channel;
+	int first = pair_first(p);
+	const struct session *a = mate_of_current(p, first), *b = mate_of_current(p, 1 - first);
 
-	return a->current != NULL && b->current != NULL && a->previous != NULL &&
-	       b->previous != NULL && a->current->remote_index == b->previous->local_index &&
-	       b->current->remote_index == a->previous->local_index;
+	return a != NULL && b != NULL && a == p->end[1 - first].channel->previous &&
+	       (b == p->end[first].channel->previous || b->second_choice);
 }

@@ -97,7 +97,9 @@ size_t pair_sessions(const struct pair *p, int number);
 bool pair_is_heard(const struct pair *p, int number);
 /* Both send with one and the same session. */
 bool pair_agrees(const struct pair *p);
-/* Each sends with the session that the other has just left. */
+/* The other has heard it, in the session that it sends with now. */
+bool pair_is_proven(const struct pair *p, int number);
+/* Each sends with a session that the other has left, or will not send with. */
 bool pair_is_crossed(const struct pair *p);
 
 #endif
