@@ -47,7 +47,8 @@ remove_namespaces()
 	tries=0
 	signal=TERM
 	while [ -n "$(populated)" ]; do
-		populated | xargs -r kill -s "$signal" 2>/dev/null || true
+		# shellcheck disable=SC2046 # a list; the shell's own kill, as there may be no other
+		kill -s "$signal" $(populated) 2>/dev/null || true
 		sleep 0.1
 		tries=$((tries + 1))
 		[ "$tries" -lt 50 ] || signal=KILL
