@@ -20,8 +20,14 @@ packages_demo='
 # To run every test: unit tests, namespaces, the checks of style and manuals, sanitizers, fuzzing.
 packages_test='
 	check clang clang-format libclang-rt-14-dev llvm mandoc shellcheck universal-ctags valgrind
-	iproute2 iputils-ping mosquitto mosquitto-clients nftables openssl procps python3 python3-dissononce
-	python3-nacl python3-paho-mqtt python3-zeroconf
+	ethtool iproute2 iputils-ping mosquitto mosquitto-clients nftables openssl procps python3
+	python3-dissononce python3-nacl python3-paho-mqtt python3-zeroconf
+'
+
+# To measure (bench/run): what it runs on, and the programs that it compares with.
+packages_bench='
+	ethtool iperf3 iproute2 iputils-ping mosquitto openssl python3 python3-matplotlib
+	n2n nebula openvpn tinc wireguard-go wireguard-tools
 '
 
 say()

@@ -34,14 +34,33 @@ check_header(const uint8_t *data, size_t size)
 static void
 check_record(const struct frame_record *r, const uint8_t *plain, size_t from, size_t to, size_t len)
 {
-	size_t overhead = r->kind == FRAME_SUPER ? FRAME_RECORD_LEN + 2 : FRAME_RECORD_LEN;
+	size_t overhead = r->kind == FRAME_SUPER ? FRAME_SUPER_RECORD_LEN : FRAME_RECORD_LEN;
 
+	if (r->kind == FRAME_ASK || r->kind == FRAME_REPORT) {
+		if (r->packet != NULL || r->len != 0 || to > len ||
+		    to - from != (r->kind == FRAME_ASK ? FRAME_ASK_LEN : FRAME_REPORT_LEN))
+			abort();
+		return;
+	}
 	if (r->kind == FRAME_PADDING || r->len == 0 || to > len || to - from != overhead + r->len)
 		abort();
 	if (r->packet != plain + from + overhead)
 		abort();
 	if ((r->gso_size > 0) != (r->kind == FRAME_SUPER) || r->gso_size > r->len)
 		abort();
+}
+
+static size_t
+append(uint8_t *plain, size_t used, size_t room, const struct frame_record *r)
+{
+	switch (r->kind) {
+	case FRAME_ASK:
+		return frame_append_ask(plain, used, r->token);
+	case FRAME_REPORT:
+		return frame_append_report(plain, used, r->token, r->received);
+	default:
+		return frame_append(plain, used, room, r->packet, r->len);
+	}
 }
 
 /* The packets in a new plaintext, padded, are the same packets in the same order. */
@@ -52,7 +71,7 @@ check_again(const uint8_t *plain, size_t len, uint8_t *again, enum frame_padding
 	size_t used = 0, room = len + 100, pos = 0, again_pos = 0, padded;
 
 	while (frame_next(plain, len, &pos, &r) == 1) {
-		used = frame_append(again, used, room, r.packet, r.len);
+		used = append(again, used, room, &r);
 		if (used == 0)
 			abort();
 	}
@@ -61,9 +80,12 @@ check_again(const uint8_t *plain, size_t len, uint8_t *again, enum frame_padding
 		abort();
 	pos = 0;
 	while (frame_next(plain, len, &pos, &r) == 1) {
-		if (frame_next(again, padded, &again_pos, &s) != 1 || s.kind != FRAME_PACKET)
+		if (frame_next(again, padded, &again_pos, &s) != 1 ||
+		    s.kind != (r.packet != NULL ? FRAME_PACKET : r.kind))
 			abort();
-		if (s.len != r.len || memcmp(s.packet, r.packet, r.len) != 0)
+		if (s.len != r.len || s.token != r.token || s.received != r.received)
+			abort();
+		if (r.packet != NULL && memcmp(s.packet, r.packet, r.len) != 0)
 			abort();
 	}
 	if (frame_next(again, padded, &again_pos, &s) != 0 || again_pos != padded)

@@ -53,8 +53,6 @@ channel_reset(struct channel *c)
 	drop_pending(c);
 	channel_drop_session(c, &c->current);
 	channel_drop_session(c, &c->previous);
-	stats_add(c->shared->stats, STAT_TX_DROP_NO_SESSION,
-	    backlog_clear(&c->waiting, &c->shared->budget));
 	c->unanswered_ms = c->unreplied_ms = 0;
 	wheel_cancel(c->shared->wheel, &c->timer);
 }
@@ -97,12 +95,6 @@ size_t
 channel_max_message(const struct channel *c)
 {
 	return c->current != NULL ? c->current->max_message : FRAME_MESSAGE_MIN;
-}
-
-uint64_t *
-channel_keys_told_ms(struct channel *c)
-{
-	return &c->keys_told_ms;
 }
 
 bool
@@ -360,18 +352,6 @@ on_timer(void *arg, uint64_t now_ms)
 	channel_arm(c, next_due(c));
 }
 
-size_t
-channel_wait(struct channel *c, const uint8_t *packet, size_t len)
-{
-	return backlog_add(&c->waiting, &c->shared->budget, packet, len);
-}
-
-struct backlog_packet *
-channel_unwait(struct channel *c)
-{
-	return backlog_take(&c->waiting, &c->shared->budget);
-}
-
 void
 channel_facts(const struct channel *c, struct channel_facts *f)
 {
@@ -384,7 +364,6 @@ channel_facts(const struct channel *c, struct channel_facts *f)
 	    .last_handshake_ms = c->handshake_ms,
 	    .rtt_us = c->rtt_us,
 	    .received_ms = c->received_ms,
-	    .waiting = c->waiting.count,
 	    .name = c->name,
 	};
 }

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backlog.h"
 #include "handshake.h"
 #include "network.h"
 #include "session.h"
@@ -33,10 +32,10 @@ struct wheel;
 struct channel_callbacks {
 	/* A message for c's peer, to be published to topic. Returns 0, or -1 with errno. */
 	int (*publish)(void *arg, const char *topic, const uint8_t *message, size_t len);
-	/* It has a session to send with: waiting packets may go. Also after each renewal. */
+	/* It has a session to send with. Also after each renewal. */
 	void (*ready)(void *arg, struct channel *c, uint64_t now_ms);
-	/* The peer does not answer; packets that waited are lost, this many. */
-	void (*gave_up)(void *arg, struct channel *c, size_t lost);
+	/* The peer does not answer. */
+	void (*gave_up)(void *arg, struct channel *c);
 	/* A handshake was in vain and is tried again: perhaps elsewhere, see channel_aim(). */
 	void (*retry)(void *arg, struct channel *c);
 	/* A clock that does not go back, for the round trip of handshakes. */
@@ -53,7 +52,7 @@ struct channel_shared {
 	struct channel_callbacks callbacks;
 	uint32_t rekey_ms;
 	uint32_t max_message;		   /* largest message that we take */
-	struct backlog_budget budget;	   /* for the packets that wait in all channels together */
+	uint16_t features;		   /* that we have, FRAME_FEATURE_... */
 	char name[HANDSHAKE_NAME_MAX + 1]; /* ours, told to peers */
 };
 
@@ -71,8 +70,7 @@ struct channel_facts {
 	uint64_t last_handshake_ms; /* the last one that succeeded; 0: never */
 	uint32_t rtt_us;	    /* of the last handshake that we began; 0: unknown */
 	uint64_t received_ms;	    /* last authenticated message; 0: never */
-	size_t waiting;
-	const char *name; /* told by the peer; "" */
+	const char *name;	    /* told by the peer; "" */
 };
 
 /* owner is an opaque borrowed pointer; remote_public is borrowed, NULL in psk mode. Returns NULL
@@ -91,20 +89,12 @@ void channel_aim(struct channel *c, const struct network_id *own, const struct n
 void channel_facts(const struct channel *c, struct channel_facts *f);
 /* Largest message that the peer takes. */
 size_t channel_max_message(const struct channel *c);
-/* For the owner's use, lives as long as c: when the peer was last told our multicast keys; 0:
- * never.
- */
-uint64_t *channel_keys_told_ms(struct channel *c);
 
-/* Sending: the session to seal with, or NULL: a handshake is under way then, and the packet should
- * wait in the queue. */
+/* Sending: the session to seal with, or NULL: a handshake is under way then, and ready() follows
+ * if it succeeds. */
 struct session *channel_session(struct channel *c, uint64_t now_ms);
 /* After a message of that session was published; keepalive: it wants no reply. */
 void channel_sent(struct channel *c, bool keepalive, uint64_t now_ms);
-/* Copies a packet to those that wait for a session; see backlog_add(). */
-size_t channel_wait(struct channel *c, const uint8_t *packet, size_t len);
-/* Takes the oldest of them out, to be freed by the caller; or NULL. */
-struct backlog_packet *channel_unwait(struct channel *c);
 
 /* A message that session_open() took, of a session of c; keepalive: it held nothing. */
 void channel_received(struct channel *c, struct session *s, bool keepalive, uint64_t now_ms);

@@ -31,11 +31,9 @@ struct channel {
 	uint64_t unanswered_ms; /* sent then, and nothing came since; 0: nothing */
 	uint64_t unreplied_ms;	/* received then, and nothing was sent since; 0: nothing */
 	uint64_t handshake_ms, received_ms;
-	uint64_t keys_told_ms;
 	uint32_t rtt_us;
 	char name[HANDSHAKE_NAME_MAX + 1];
 
-	struct backlog waiting;
 	struct wheel_timer timer;
 };
 

@@ -28,6 +28,7 @@ make_hello(const struct channel *c, uint32_t index, const struct network_id *own
 {
 	*hello = (struct handshake_hello){
 	    .index = index,
+	    .features = c->shared->features,
 	    .max_message = c->shared->max_message,
 	    .from = own->addr,
 	    .to = remote->addr,
@@ -93,13 +94,10 @@ channel_begin(struct channel *c, uint64_t now_ms)
 static void
 give_up(struct channel *c)
 {
-	size_t lost = backlog_clear(&c->waiting, &c->shared->budget);
-
 	channel_drop_initiated(c);
 	c->unreachable = true;
 	stats_count(c->shared->stats, STAT_HANDSHAKES_FAILED);
-	stats_add(c->shared->stats, STAT_TX_DROP_NO_SESSION, lost);
-	c->shared->callbacks.gave_up(c->shared->callbacks.arg, c, lost);
+	c->shared->callbacks.gave_up(c->shared->callbacks.arg, c);
 }
 
 void
@@ -151,6 +149,7 @@ complete_session(struct channel *c, struct session *s, struct handshake *h,
 	s->remote_index = remote->index;
 	s->max_message = remote->max_message < c->shared->max_message ? remote->max_message
 								      : c->shared->max_message;
+	s->features = remote->features;
 	s->has_keys = true;
 	s->created_ms = now_ms;
 	memcpy(c->name, remote->name, sizeof(c->name));

@@ -1,5 +1,5 @@
 /*
- * One packet after the other: TUN to topic, topic to TUN.
+ * The two ways: TUN to queue to topic, topic to TUN.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead.h"
+#include "fq.h"
 #include "ip.h"
 #include "link.h"
 #include "native.h"
+#include "offload.h"
+#include "packet.h"
 #include "peer.h"
 #include "stats.h"
 
@@ -25,6 +29,9 @@ struct dataplane {
 	bool old_wire;
 	struct peer_table *peers;
 	struct stats *stats;
+	struct packet_pool *pool;
+	struct fq *fq;
+	struct fq_class old_queue; /* for all peers of MQTT_VPN's wire */
 	struct prefix *addrs;
 	size_t addr_count;
 	size_t mtu;
@@ -32,12 +39,16 @@ struct dataplane {
 	char broadcast_topic[COMPAT_TOPIC_MAX];
 	struct compat_key key;
 	uint8_t packet[COMPAT_PACKET_MAX];
+	uint8_t piece[COMPAT_OVERHEAD + COMPAT_PACKET_MAX]; /* of one that had to be cut */
 };
 
+_Static_assert(PACKET_HEADROOM >= COMPAT_OVERHEAD, "packets are sealed in place");
+
 static void
-deliver(struct dataplane *d, const uint8_t *packet, size_t len)
+deliver(struct dataplane *d, const struct packet_offload *offload, const struct iovec *iov,
+    int count, size_t len)
 {
-	if (d->cb.deliver(d->cb.arg, packet, len) == -1) {
+	if (d->cb.deliver(d->cb.arg, offload, iov, count) == -1) {
 		stats_count(d->stats, STAT_RX_DROP_TUN);
 		return;
 	}
@@ -54,9 +65,10 @@ on_native_publish(void *arg, const char *topic, const void *message, size_t len)
 }
 
 static void
-on_native_deliver(void *arg, const uint8_t *packet, size_t len)
+on_native_deliver(
+    void *arg, const struct packet_offload *offload, const struct iovec *iov, int count, size_t len)
 {
-	deliver(arg, packet, len);
+	deliver(arg, offload, iov, count, len);
 }
 
 static void
@@ -67,6 +79,22 @@ on_native_probe(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
 	d->cb.probe(d->cb.arg, token);
 }
 
+static void
+on_native_ready(void *arg)
+{
+	struct dataplane *d = arg;
+
+	d->cb.ready(d->cb.arg);
+}
+
+static uint64_t
+on_native_clock(void *arg)
+{
+	struct dataplane *d = arg;
+
+	return d->cb.clock_us(d->cb.arg);
+}
+
 static int
 make_native(struct dataplane *d, const struct dataplane_params *p)
 {
@@ -75,6 +103,9 @@ make_native(struct dataplane *d, const struct dataplane_params *p)
 	    .wheel = p->wheel,
 	    .peers = p->peers,
 	    .stats = p->stats,
+	    .fq = d->fq,
+	    .pool = p->pool,
+	    .cipher = p->cipher,
 	    .name = p->name,
 	    .addrs = p->addrs,
 	    .addr_count = p->addr_count,
@@ -85,6 +116,8 @@ make_native(struct dataplane *d, const struct dataplane_params *p)
 	    .publish = on_native_publish,
 	    .deliver = on_native_deliver,
 	    .probe = on_native_probe,
+	    .ready = on_native_ready,
+	    .clock_us = on_native_clock,
 	    .arg = d,
 	};
 
@@ -106,7 +139,11 @@ dataplane_new(const struct dataplane_params *p, const struct dataplane_callbacks
 	d->old_wire = p->network == NULL;
 	d->addr_count = p->addr_count;
 	d->addrs = calloc(p->addr_count, sizeof(d->addrs[0]));
-	if (d->addrs == NULL || (p->network != NULL && make_native(d, p) == -1)) {
+	d->pool = p->pool;
+	d->fq = fq_new(p->pool, p->stats, DATAPLANE_QUEUE_MAX, aead_random_u32());
+	if (d->fq != NULL)
+		fq_class_init(&d->old_queue, d->fq, NULL);
+	if (d->addrs == NULL || d->fq == NULL || (p->network != NULL && make_native(d, p) == -1)) {
 		dataplane_free(d);
 		return NULL;
 	}
@@ -123,6 +160,9 @@ dataplane_free(struct dataplane *d)
 	if (d == NULL)
 		return;
 	native_free(d->native);
+	if (d->fq != NULL)
+		fq_class_clear(&d->old_queue);
+	fq_free(d->fq);
 	compat_key_clear(&d->key);
 	free(d->addrs);
 	free(d);
@@ -180,7 +220,125 @@ is_broadcast(const struct dataplane *d, const struct addr *a)
 	return false;
 }
 
-/* From the tunnel to the broker. */
+/* From the tunnel to the queue. */
+
+static void
+drop(struct dataplane *d, struct packet *p, enum stat_id reason)
+{
+	stats_count(d->stats, reason);
+	packet_put(d->pool, p);
+}
+
+static void
+queue_old(struct dataplane *d, struct packet *p)
+{
+	fq_enqueue(&d->old_queue, p, d->cb.clock_us(d->cb.arg));
+}
+
+/* Whether src is known to be with this very peer, or with any if that is NULL. */
+static bool
+comes_from(const struct dataplane *d, const struct peer *peer, const struct addr *src)
+{
+	const struct peer *p = peer_for_destination(d->peers, src);
+
+	return p != NULL && p->configured && (peer == NULL || p == peer);
+}
+
+/* For the other wire as well. */
+static struct packet *
+copy_of(struct dataplane *d, const struct packet *p)
+{
+	struct packet *copy = packet_get(d->pool, p->len);
+
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy->data, p->data, p->len);
+	copy->len = p->len;
+	copy->offload = p->offload;
+	return copy;
+}
+
+static void
+send_to_all(struct dataplane *d, const struct ip_info *ip, struct packet *p)
+{
+	struct packet *old = p;
+
+	/* A peer's own broadcasts are its own business. */
+	if (d->native != NULL && comes_from(d, NULL, &ip->src)) {
+		drop(d, p, STAT_TX_DROP_BAD_SOURCE);
+		return;
+	}
+	if (d->native != NULL) {
+		old = d->old_wire ? copy_of(d, p) : NULL;
+		native_broadcast(d->native, p);
+	}
+	if (old != NULL)
+		queue_old(d, old);
+}
+
+static void
+send_to_one(struct dataplane *d, const struct ip_info *ip, struct packet *p, uint64_t now_ms)
+{
+	struct peer *peer = peer_for_destination(d->peers, &ip->dst);
+
+	/* From one peer to another we may be the way, but not back to the same. */
+	if (d->native != NULL && peer != NULL && comes_from(d, peer, &ip->src))
+		drop(d, p, STAT_TX_DROP_BAD_SOURCE);
+	else if (d->native != NULL && (peer == NULL || peer->wire == PEER_NATIVE))
+		native_send(d->native, peer, &ip->src, &ip->dst, p, now_ms);
+	else
+		queue_old(d, p);
+}
+
+/* Sources that no other node of the native wire takes from us, whatever its configuration. Of the
+ * rest, such as what is behind us, the receiver is the judge. */
+static bool
+is_fit_source(const struct dataplane *d, const struct addr *src)
+{
+	return d->native == NULL || !(addr_is_multicast(src) || addr_is_loopback(src) ||
+					addr_is_link_local(src) || addr_is_unspecified(src));
+}
+
+/* The largest packet that p stands for. */
+static size_t
+largest(const struct packet *p)
+{
+	return p->offload.gso_size > 0 ? p->offload.header_len + (size_t)p->offload.gso_size
+				       : p->len;
+}
+
+/* Returns why it is not sent, or STAT_COUNT. */
+static enum stat_id
+judge_outgoing(struct dataplane *d, const struct packet *p, struct ip_info *ip)
+{
+	if (largest(p) > d->mtu)
+		return STAT_TX_DROP_TOO_BIG;
+	if (ip_parse(p->data, p->len, ip) != IP_OK)
+		return STAT_TX_DROP_MALFORMED;
+	if (addr_is_unspecified(&ip->dst) || addr_is_loopback(&ip->dst))
+		return STAT_TX_DROP_NO_DESTINATION;
+	if (!is_fit_source(d, &ip->src))
+		return STAT_TX_DROP_BAD_SOURCE;
+	return STAT_COUNT;
+}
+
+void
+dataplane_send(struct dataplane *d, struct packet *p, uint64_t now_ms)
+{
+	enum stat_id reason = STAT_TX_DROP_NOT_CONNECTED;
+	struct ip_info ip;
+
+	if (d->cb.connected(d->cb.arg))
+		reason = judge_outgoing(d, p, &ip);
+	if (reason != STAT_COUNT)
+		drop(d, p, reason);
+	else if (is_broadcast(d, &ip.dst))
+		send_to_all(d, &ip, p);
+	else
+		send_to_one(d, &ip, p, now_ms);
+}
+
+/* From the queue to the broker. */
 
 static void
 count_unsent(struct dataplane *d, int error)
@@ -204,128 +362,95 @@ count_sent(struct dataplane *d, struct peer *peer, bool broadcast, size_t len)
 	}
 }
 
-/* To a node of MQTT_VPN's wire, or to all of them when the topic is that of broadcasts. */
+/* buf: COMPAT_OVERHEAD bytes, then the packet. */
 static void
-send_old(struct dataplane *d, const char *topic, struct peer *peer, uint8_t *buf, size_t len)
+publish_old(struct dataplane *d, const struct addr *dst, uint8_t *buf, size_t len)
 {
+	bool broadcast = is_broadcast(d, dst);
+	struct peer *peer = broadcast ? NULL : peer_for_destination(d->peers, dst);
+	char topic[COMPAT_TOPIC_MAX];
 	uint8_t *message;
 	size_t message_len;
 
-	if (len > COMPAT_PACKET_MAX) {
-		stats_count(d->stats, STAT_TX_DROP_TOO_BIG);
-		return;
-	}
+	if (broadcast)
+		strcpy(topic, d->broadcast_topic);
+	else
+		compat_topic(topic, d->topic_prefix, peer != NULL ? peer_address(peer, dst) : dst);
 	message = compat_seal(&d->key, buf, len, &message_len);
+	fq_served(&d->old_queue, message_len);
 	if (d->cb.publish(d->cb.arg, topic, message, message_len) == -1)
 		count_unsent(d, errno);
 	else
-		count_sent(d, peer, topic == d->broadcast_topic, len);
+		count_sent(d, peer, broadcast, len);
 }
 
-/* Whether src is known to be with this very peer, or with any if that is NULL. */
-static bool
-comes_from(const struct dataplane *d, const struct peer *peer, const struct addr *src)
-{
-	const struct peer *p = peer_for_destination(d->peers, src);
-
-	return p != NULL && p->configured && (peer == NULL || p == peer);
-}
-
+/* One packet a message: that is this wire. */
 static void
-send_to_all(
-    struct dataplane *d, const struct ip_info *ip, uint8_t *buf, size_t len, uint64_t now_ms)
+transmit_old(struct dataplane *d)
 {
-	/* A peer's own broadcasts are its own business. */
-	if (d->native != NULL && comes_from(d, NULL, &ip->src)) {
-		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
-		return;
-	}
-	if (d->native != NULL)
-		native_broadcast(d->native, &ip->src, buf + DATAPLANE_HEADROOM, len, now_ms);
-	if (d->old_wire)
-		send_old(d, d->broadcast_topic, NULL, buf, len);
-}
-
-static void
-send_to_one(
-    struct dataplane *d, const struct ip_info *ip, uint8_t *buf, size_t len, uint64_t now_ms)
-{
-	struct peer *peer = peer_for_destination(d->peers, &ip->dst);
-	char topic[COMPAT_TOPIC_MAX];
-
-	/* From one peer to another we may be the way, but not back to the same. */
-	if (d->native != NULL && peer != NULL && comes_from(d, peer, &ip->src)) {
-		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
-		return;
-	}
-	if (d->native != NULL && (peer == NULL || peer->wire == PEER_NATIVE)) {
-		native_send(
-		    d->native, peer, &ip->src, &ip->dst, buf + DATAPLANE_HEADROOM, len, now_ms);
-		return;
-	}
-	compat_topic(
-	    topic, d->topic_prefix, peer != NULL ? peer_address(peer, &ip->dst) : &ip->dst);
-	send_old(d, topic, peer, buf, len);
-}
-
-/* Sources that no other node of the native wire takes from us, whatever its configuration. Of the
- * rest, such as what is behind us, the receiver is the judge. */
-static bool
-is_fit_source(const struct dataplane *d, const struct addr *src)
-{
-	return d->native == NULL || !(addr_is_multicast(src) || addr_is_loopback(src) ||
-					addr_is_link_local(src) || addr_is_unspecified(src));
-}
-
-static bool
-parse_outgoing(struct dataplane *d, const uint8_t *packet, size_t len, struct ip_info *ip)
-{
-	if (len > d->mtu)
-		stats_count(d->stats, STAT_TX_DROP_TOO_BIG);
-	else if (ip_parse(packet, len, ip) != IP_OK)
-		stats_count(d->stats, STAT_TX_DROP_MALFORMED);
-	else if (addr_is_unspecified(&ip->dst) || addr_is_loopback(&ip->dst))
-		stats_count(d->stats, STAT_TX_DROP_NO_DESTINATION);
-	else if (!is_fit_source(d, &ip->src))
-		stats_count(d->stats, STAT_TX_DROP_BAD_SOURCE);
-	else
-		return true;
-	return false;
-}
-
-void
-dataplane_send(struct dataplane *d, uint8_t *buf, size_t len, uint64_t now_ms)
-{
+	struct packet *p = fq_dequeue(&d->old_queue, d->cb.clock_us(d->cb.arg));
+	struct packet_offload piece;
 	struct ip_info ip;
+	size_t len;
 
-	if (!d->cb.connected(d->cb.arg)) {
-		stats_count(d->stats, STAT_TX_DROP_NOT_CONNECTED);
+	if (p == NULL)
+		return;
+	ip_parse(p->data, p->len, &ip);
+	if (p->offload.gso_size == 0 && p->len <= COMPAT_PACKET_MAX) {
+		offload_finish(&p->offload, p->data, p->len);
+		publish_old(d, &ip.dst, p->data - COMPAT_OVERHEAD, p->len);
+		packet_put(d->pool, p);
 		return;
 	}
-	if (!parse_outgoing(d, buf + DATAPLANE_HEADROOM, len, &ip))
+	len = offload_cut(p, d->piece + COMPAT_OVERHEAD, COMPAT_PACKET_MAX, 1, true, &piece);
+	if (len == 0) {
+		drop(d, p, STAT_TX_DROP_TOO_BIG);
 		return;
-	if (is_broadcast(d, &ip.dst))
-		send_to_all(d, &ip, buf, len, now_ms);
+	}
+	stats_count(d->stats, STAT_TX_CUT_PACKETS);
+	publish_old(d, &ip.dst, d->piece, len);
+	if (offload_is_cut(p))
+		packet_put(d->pool, p);
 	else
-		send_to_one(d, &ip, buf, len, now_ms);
+		fq_requeue(&d->old_queue, p);
+}
+
+bool
+dataplane_transmit(struct dataplane *d, uint64_t now_ms)
+{
+	struct fq_class *c = fq_next(d->fq);
+
+	if (c == NULL)
+		return false;
+	if (c == &d->old_queue)
+		transmit_old(d);
+	else
+		native_transmit(d->native, c, now_ms);
+	return true;
 }
 
 void
-dataplane_flush(struct dataplane *d)
+dataplane_answer(struct dataplane *d, uint64_t now_ms)
 {
 	if (d->native != NULL)
-		native_flush(d->native);
+		native_answer_asks(d->native, now_ms);
+}
+
+size_t
+dataplane_waiting(const struct dataplane *d)
+{
+	return fq_packets(d->fq);
 }
 
 static int
 probe_old(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 64], *message;
+	uint8_t buf[COMPAT_OVERHEAD + 64], *message;
 	char topic[COMPAT_TOPIC_MAX];
 	const struct addr *own = &d->addrs[0].addr;
 	size_t len, message_len;
 
-	len = ip_build(buf + DATAPLANE_HEADROOM, sizeof(buf) - DATAPLANE_HEADROOM, own, own,
+	len = ip_build(buf + COMPAT_OVERHEAD, sizeof(buf) - COMPAT_OVERHEAD, own, own,
 	    PROBE_PROTOCOL, token, DATAPLANE_TOKEN_LEN);
 	message = compat_seal(&d->key, buf, len, &message_len);
 	return d->cb.publish(
@@ -405,6 +530,8 @@ find_old_sender(struct dataplane *d, const struct addr *src, uint64_t now_ms)
 static void
 receive_packet(struct dataplane *d, const struct ip_info *ip, size_t len, uint64_t now_ms)
 {
+	static const struct packet_offload whole = {.partial = false};
+	struct iovec iov = {d->packet, len};
 	struct peer *p;
 
 	if (bad_source(d, &ip->src))
@@ -415,7 +542,7 @@ receive_packet(struct dataplane *d, const struct ip_info *ip, size_t len, uint64
 		return;
 	}
 	stats_count(d->stats, STAT_RX_MESSAGES);
-	deliver(d, d->packet, len);
+	deliver(d, &whole, &iov, 1, len);
 	if (p != NULL)
 		peer_heard(p, len, now_ms);
 }

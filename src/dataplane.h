@@ -10,18 +10,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "addr.h"
 #include "compat.h"
 #include "frame.h"
 
-#define DATAPLANE_HEADROOM COMPAT_OVERHEAD
+/* What may wait for the link, in bytes of memory. */
+#define DATAPLANE_QUEUE_MAX (8 * 1024 * 1024)
 #define DATAPLANE_TOKEN_LEN 16
 
+struct aead_cipher;
 struct dataplane;
 struct link_message;
 struct native;
 struct network;
+struct packet;
+struct packet_offload;
+struct packet_pool;
 struct peer_table;
 struct stats;
 struct wheel;
@@ -31,10 +37,17 @@ struct dataplane_callbacks {
 	int (*publish)(void *arg, const char *topic, const void *message, size_t len);
 	/* Whether delivery is proven; without it packets are dropped. */
 	bool (*connected)(void *arg);
-	/* Writes to the tunnel. Returns 0, or -1 with errno. */
-	int (*deliver)(void *arg, const uint8_t *packet, size_t len);
+	/* Writes a packet to the tunnel, in count pieces of memory; offload tells what is left to
+	 * do on it. Returns 0, or -1 with errno. */
+	int (*deliver)(
+	    void *arg, const struct packet_offload *offload, const struct iovec *iov, int count);
 	/* A probe came back, ours or that of a node with our address. */
 	void (*probe)(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN]);
+	/* dataplane_transmit() and dataplane_answer() have something to do that they had not
+	 * before. They are not to be called from in here. */
+	void (*ready)(void *arg);
+	/* A clock that does not go back. */
+	uint64_t (*clock_us)(void *arg);
 	void *arg;
 };
 
@@ -44,18 +57,21 @@ struct dataplane_params {
 	size_t mtu;
 	struct peer_table *peers;
 	struct stats *stats;
+	struct packet_pool *pool;
 	/* The wire of MQTT_VPN. */
 	const char *topic_prefix;
 	const char *password; /* NULL: packets travel bare */
 	/* The native wire; network NULL: there is only that of MQTT_VPN, for all. */
 	const struct network *network;
 	struct wheel *wheel;
+	struct aead_cipher *cipher; /* NULL: any will do */
 	const char *name;
 	enum frame_padding padding;
 	uint32_t rekey_ms;
 };
 
-/* Copies what it needs of params, except for peers, stats, network and wheel, which are borrowed.
+/* Copies what it needs of params, except for what is there by pointer alone: peers, stats, pool,
+ * network, wheel and cipher are borrowed.
  * Returns NULL when memory is short. */
 struct dataplane *
 dataplane_new(const struct dataplane_params *params, const struct dataplane_callbacks *callbacks);
@@ -69,10 +85,15 @@ void dataplane_use_old_wire(struct dataplane *d, bool use);
 void dataplane_set_password(struct dataplane *d, const char *password);
 bool dataplane_uses_old_wire(const struct dataplane *d);
 
-/* A packet from the tunnel, DATAPLANE_HEADROOM bytes into buf; it may be sealed in place, and it
- * may wait for more until dataplane_flush(). */
-void dataplane_send(struct dataplane *d, uint8_t *buf, size_t len, uint64_t now_ms);
-void dataplane_flush(struct dataplane *d);
+/* A packet from the tunnel, which is taken over. It waits in the fair queue. */
+void dataplane_send(struct dataplane *d, struct packet *p, uint64_t now_ms);
+/* Sends one message of what waits; only when the link takes it. Returns false if there is nothing
+ * to send now. */
+bool dataplane_transmit(struct dataplane *d, uint64_t now_ms);
+/* Tells those who asked what was received, unless the messages since then did. */
+void dataplane_answer(struct dataplane *d, uint64_t now_ms);
+/* What waits. */
+size_t dataplane_waiting(const struct dataplane *d);
 /* A message from the broker, at now_ms. */
 void dataplane_receive(struct dataplane *d, const struct link_message *m, uint64_t now_ms);
 /*

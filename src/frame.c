@@ -102,11 +102,35 @@ rest_is_zero(struct wire_reader *r)
 	return len == 0 || (rest[0] == 0 && memcmp(rest, rest + 1, len - 1) == 0);
 }
 
+static int
+read_packet(struct wire_reader *in, struct frame_record *r)
+{
+	r->len = wire_u16(in);
+	if (r->kind == FRAME_SUPER)
+		r->gso_size = wire_u16(in);
+	r->packet = wire_bytes(in, r->len);
+	if (in->failed || r->len == 0)
+		return FRAME_BAD_RECORD;
+	if (r->kind == FRAME_SUPER && (r->gso_size == 0 || r->gso_size > r->len))
+		return FRAME_BAD_GSO;
+	return 1;
+}
+
+static int
+read_count(struct wire_reader *in, struct frame_record *r)
+{
+	r->token = wire_u64(in);
+	if (r->kind == FRAME_REPORT)
+		r->received = wire_u64(in);
+	return in->failed ? FRAME_BAD_RECORD : 1;
+}
+
 int
 frame_next(const uint8_t *plain, size_t len, size_t *pos, struct frame_record *r)
 {
 	struct wire_reader in;
 	uint8_t kind;
+	int rc;
 
 	if (*pos >= len)
 		return 0;
@@ -119,33 +143,61 @@ frame_next(const uint8_t *plain, size_t len, size_t *pos, struct frame_record *r
 		*pos = len;
 		return 0;
 	}
-	if (kind > FRAME_SUPER)
+	if (kind > FRAME_REPORT)
 		return FRAME_BAD_RECORD;
-	*r = (struct frame_record){.kind = kind, .len = wire_u16(&in)};
+	*r = (struct frame_record){.kind = kind};
+	rc = kind <= FRAME_SUPER ? read_packet(&in, r) : read_count(&in, r);
+	if (rc == 1)
+		*pos = in.pos;
+	return rc;
+}
+
+size_t
+frame_put_head(uint8_t *out, enum frame_kind kind, size_t packet_len, uint16_t gso_size)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, out, FRAME_SUPER_RECORD_LEN);
+	wire_put_u8(&w, (uint8_t)kind);
+	wire_put_u16(&w, (uint16_t)packet_len);
 	if (kind == FRAME_SUPER)
-		r->gso_size = wire_u16(&in);
-	r->packet = wire_bytes(&in, r->len);
-	if (in.failed || r->len == 0)
-		return FRAME_BAD_RECORD;
-	if (kind == FRAME_SUPER && (r->gso_size == 0 || r->gso_size > r->len))
-		return FRAME_BAD_GSO;
-	*pos = in.pos;
-	return 1;
+		wire_put_u16(&w, gso_size);
+	return w.pos;
 }
 
 size_t
 frame_append(uint8_t *plain, size_t used, size_t size, const uint8_t *packet, size_t packet_len)
 {
+	/* no receiver takes an empty record */
+	if (packet_len == 0 || packet_len > UINT16_MAX || used > size ||
+	    size - used < FRAME_RECORD_LEN + packet_len)
+		return 0;
+	used += frame_put_head(plain + used, FRAME_PACKET, packet_len, 0);
+	memcpy(plain + used, packet, packet_len);
+	return used + packet_len;
+}
+
+size_t
+frame_append_ask(uint8_t *plain, size_t used, uint64_t token)
+{
 	struct wire_writer w;
 
-	/* no receiver takes an empty record */
-	if (packet_len == 0 || packet_len > UINT16_MAX || used > size)
-		return 0;
-	wire_writer_init(&w, plain + used, size - used);
-	wire_put_u8(&w, FRAME_PACKET);
-	wire_put_u16(&w, (uint16_t)packet_len);
-	wire_put_bytes(&w, packet, packet_len);
-	return w.failed ? 0 : used + w.pos;
+	wire_writer_init(&w, plain + used, FRAME_ASK_LEN);
+	wire_put_u8(&w, FRAME_ASK);
+	wire_put_u64(&w, token);
+	return used + w.pos;
+}
+
+size_t
+frame_append_report(uint8_t *plain, size_t used, uint64_t token, uint64_t received)
+{
+	struct wire_writer w;
+
+	wire_writer_init(&w, plain + used, FRAME_REPORT_LEN);
+	wire_put_u8(&w, FRAME_REPORT);
+	wire_put_u64(&w, token);
+	wire_put_u64(&w, received);
+	return used + w.pos;
 }
 
 static size_t

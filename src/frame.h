@@ -17,7 +17,10 @@
 #define FRAME_HEADER_LEN 16
 #define FRAME_MULTICAST_HEADER_LEN 24
 #define FRAME_HEADER_MAX FRAME_MULTICAST_HEADER_LEN
-#define FRAME_RECORD_LEN 3 /* before a packet */
+#define FRAME_RECORD_LEN 3	 /* before a packet */
+#define FRAME_SUPER_RECORD_LEN 5 /* before one that is to be cut */
+#define FRAME_ASK_LEN 9
+#define FRAME_REPORT_LEN 17
 #define FRAME_MESSAGE_MAX 65536
 #define FRAME_MESSAGE_MIN 1500 /* what every node must take */
 /* The largest IP packet: alone in the largest message. */
@@ -58,13 +61,27 @@ int frame_parse(const uint8_t *message, size_t len, struct frame_header *h);
 /* Writes the header that h describes (h->len is not read). Returns its length. */
 size_t frame_write(uint8_t *out, const struct frame_header *h);
 
-enum frame_kind { FRAME_PADDING = 0, FRAME_PACKET = 1, FRAME_PARTIAL = 2, FRAME_SUPER = 3 };
+enum frame_kind {
+	FRAME_PADDING = 0,
+	FRAME_PACKET = 1,
+	FRAME_PARTIAL = 2,
+	FRAME_SUPER = 3,
+	FRAME_ASK = 4,
+	FRAME_REPORT = 5,
+};
+
+/* What a node takes, as it tells its peers. */
+#define FRAME_FEATURE_PARTIAL 0x0001
+#define FRAME_FEATURE_SUPER 0x0002
+#define FRAME_FEATURE_REPORTS 0x0004
 
 struct frame_record {
 	enum frame_kind kind;
-	uint16_t gso_size; /* FRAME_SUPER only */
-	const uint8_t *packet;
+	uint16_t gso_size;     /* FRAME_SUPER only */
+	const uint8_t *packet; /* NULL for an ask and a report */
 	size_t len;
+	uint64_t token;	   /* FRAME_ASK, FRAME_REPORT */
+	uint64_t received; /* FRAME_REPORT */
 };
 
 /* The record at *pos, which moves behind it. Returns 1; 0 at the end or at good padding; a negative
@@ -74,6 +91,12 @@ int frame_next(const uint8_t *plain, size_t len, size_t *pos, struct frame_recor
  */
 size_t
 frame_append(uint8_t *plain, size_t used, size_t size, const uint8_t *packet, size_t packet_len);
+/* Writes what stands before a packet of this kind; gso_size: of FRAME_SUPER. Returns its length. */
+size_t frame_put_head(uint8_t *out, enum frame_kind kind, size_t packet_len, uint16_t gso_size);
+/* Append a record of kind FRAME_ASK or FRAME_REPORT where there is room for it. Return the new
+ * length. */
+size_t frame_append_ask(uint8_t *plain, size_t used, uint64_t token);
+size_t frame_append_report(uint8_t *plain, size_t used, uint64_t token, uint64_t received);
 
 enum frame_padding { FRAME_PAD_NONE, FRAME_PAD_16, FRAME_PAD_BUCKETS };
 

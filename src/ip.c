@@ -7,7 +7,9 @@
 
 #include "ip.h"
 
-#include <stdbool.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
 
 #include "wire.h"
 
@@ -135,18 +137,141 @@ ip_build(uint8_t *packet, size_t size, const struct addr *src, const struct addr
 	return w.pos;
 }
 
+/* The next len bytes, at most four, zeros behind them, in the byte order of the host. */
+static uint32_t
+host_word(const uint8_t *p, size_t len)
+{
+	uint32_t word = 0;
+
+	memcpy(&word, p, len);
+	return word;
+}
+
 uint16_t
 ip_checksum(const void *data, size_t len)
 {
+	const size_t step = 4 * sizeof(uint32_t);
 	const uint8_t *p = data;
-	uint64_t sum = 0;
-	size_t i;
+	uint64_t lane[4] = {0}, sum;
+	int i;
 
-	for (i = 0; i + 1 < len; i += 2)
-		sum += (uint64_t)p[i] << 8 | p[i + 1];
-	if (i < len)
-		sum += (uint64_t)p[i] << 8;
+	/* RFC 1071, 2: the sum may be taken in the byte order of the host, in wider words, and in
+	 * several lanes, which compilers turn into vector instructions. */
+	for (; len >= step; p += step, len -= step) {
+		for (i = 0; i < 4; i++)
+			lane[i] += host_word(p + i * 4, 4);
+	}
+	sum = lane[0] + lane[1] + lane[2] + lane[3];
+	for (; len >= 4; p += 4, len -= 4)
+		sum += host_word(p, 4);
+	if (len > 0)
+		sum += host_word(p, len);
 	while (sum > UINT16_MAX)
 		sum = (sum >> 16) + (sum & UINT16_MAX);
-	return (uint16_t)~sum;
+	return (uint16_t)~ntohs((uint16_t)sum);
+}
+
+static bool
+is_ipv4(const uint8_t *packet)
+{
+	return packet[0] >> 4 == 4;
+}
+
+/* More fragments to come, or an offset: of IPv4; that header of IPv6 is a protocol of its own. */
+static bool
+is_fragment(const uint8_t *packet)
+{
+	return is_ipv4(packet) && ((packet[6] & 0x3f) != 0 || packet[7] != 0);
+}
+
+/* What the transport header says of the flow; 0 if there is nothing, or nothing known. */
+static uint32_t
+flow_ports(const uint8_t *packet, size_t len, uint8_t protocol)
+{
+	size_t at = is_ipv4(packet) ? (size_t)(packet[0] & 0x0f) * 4 : IP6_HEADER_LEN;
+	uint8_t type;
+
+	if (is_fragment(packet) || len - at < 8)
+		return 0;
+	switch (protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+	case IPPROTO_UDPLITE:
+		return host_word(packet + at, 4);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		type = packet[at];
+		/* Echo and its reply, RFC 792 and RFC 4443. */
+		return type == 8 || type == 0 || type == 128 || type == 129
+			   ? host_word(packet + at + 4, 2)
+			   : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The finalizer of SplitMix64 (Steele et al., OOPSLA 2014): each bit changes half of all. */
+static uint64_t
+scramble(uint64_t v)
+{
+	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
+	return v ^ v >> 31;
+}
+
+/* One step of NH (RFC 4418, 5.2.2), with the next two keys. The sum of all steps is equal for two
+ * inputs with no more than one of 2^32 keys, whatever the inputs. */
+static uint64_t
+hash_step(uint64_t *key, uint32_t a, uint32_t b)
+{
+	uint64_t k;
+
+	*key += UINT64_C(0x9e3779b97f4a7c15);
+	k = scramble(*key);
+	return (uint64_t)(uint32_t)(a + (uint32_t)k) * (uint32_t)(b + (uint32_t)(k >> 32));
+}
+
+uint32_t
+ip_flow_hash(const uint8_t *packet, size_t len, uint32_t seed)
+{
+	bool ipv4 = is_ipv4(packet);
+	const uint8_t *p = packet + (ipv4 ? 12 : 8), *end = p + (ipv4 ? 8 : 32);
+	uint8_t protocol = packet[ipv4 ? 9 : 6];
+	uint64_t key = seed, sum;
+
+	sum = hash_step(&key, protocol, flow_ports(packet, len, protocol));
+	for (; p < end; p += 8)
+		sum += hash_step(&key, host_word(p, 4), host_word(p + 4, 4));
+	return (uint32_t)scramble(sum);
+}
+
+/* The field at, of two bytes. */
+static uint16_t
+field(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+bool
+ip_mark_ce(uint8_t *packet)
+{
+	bool ipv4 = is_ipv4(packet);
+	/* The traffic class of IPv6 begins in the middle of a byte. */
+	uint8_t ce = ipv4 ? 0x03 : 0x30;
+	uint16_t before = field(packet);
+	uint32_t sum;
+
+	if ((packet[1] & ce) == 0)
+		return false;
+	packet[1] |= ce;
+	if (!ipv4)
+		return true;
+	/* RFC 1624, equation 3. */
+	sum = (uint32_t)(uint16_t)~field(packet + 10) + (uint16_t)~before + field(packet);
+	sum = (sum >> 16) + (sum & UINT16_MAX);
+	sum = ~((sum >> 16) + sum);
+	packet[10] = (uint8_t)(sum >> 8);
+	packet[11] = (uint8_t)sum;
+	return true;
 }

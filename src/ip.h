@@ -7,6 +7,7 @@
 #ifndef IP_H
 #define IP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,5 +44,14 @@ size_t ip_build(uint8_t *packet, size_t size, const struct addr *src, const stru
 
 /* The Internet checksum, RFC 1071, over len bytes, as it stands in a header (host order). */
 uint16_t ip_checksum(const void *data, size_t len);
+
+/* What follows is for packets that ip_parse() has accepted. */
+
+/* Tells flows apart: by addresses, protocol, and ports or the identifier of a ping; fragments by
+ * addresses and protocol alone. Whoever does not know the seed cannot choose flows that collide. */
+uint32_t ip_flow_hash(const uint8_t *packet, size_t len, uint32_t seed);
+/* Marks "congestion experienced" (RFC 3168). Returns false, the packet unchanged, if its transport
+ * does not take part in ECN. */
+bool ip_mark_ce(uint8_t *packet);
 
 #endif

@@ -19,8 +19,8 @@
 #include "link_internal.h"
 #include "util.h"
 
-/* What the kernel may hide from us of data that it has not sent. */
-#define NOTSENT_MAX (128 * 1024)
+/* How much may be published before we look where it went: small messages alone cost nothing. */
+#define CHECK_EVERY (16 * 1024)
 #define NETWORK_TIMEOUT_MS 30000
 /* The bytes of a PUBLISH beside topic and payload: length of the topic, of the properties, and an
  * alias (MQTT 5, 3.3.2). */
@@ -30,7 +30,7 @@
 static void
 link_set_socket_options(struct link *l, int fd)
 {
-	int lowat = NOTSENT_MAX, timeout = NETWORK_TIMEOUT_MS;
+	int lowat = LINK_NOTSENT_MAX, timeout = NETWORK_TIMEOUT_MS;
 
 	if (l->is_unix)
 		return;
@@ -277,6 +277,9 @@ link_publish(struct link *l, const char *topic, const void *payload, size_t len)
 	l->said_ms = util_now_ms();
 	if (!l->blocked)
 		l->wrote_ms = l->said_ms;
+	l->unchecked += len;
+	if (l->unchecked >= CHECK_EVERY || l->unsent)
+		link_path_check(l);
 	link_settle(l);
 	return 0;
 }
@@ -284,7 +287,7 @@ link_publish(struct link *l, const char *topic, const void *payload, size_t len)
 bool
 link_blocked(const struct link *l)
 {
-	return l->blocked;
+	return l->blocked || l->full;
 }
 
 enum link_protocol

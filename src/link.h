@@ -94,19 +94,28 @@ int link_unsubscribe(struct link *l, const char *topic);
 
 /*
  * Publishes at QoS 0. Returns 0, or -1 with errno: EMSGSIZE if the broker takes no message of that
- * size, ENOTCONN. After each, link_blocked() tells whether the socket took it whole; publish
- * nothing more until writable().
+ * size, ENOTCONN. After each, link_blocked() tells whether enough is under way: then publish
+ * nothing more until writable(), but for what must not wait.
  */
 int link_publish(struct link *l, const char *topic, const void *payload, size_t len);
 /* The largest payload that the broker takes for a topic of this length; SIZE_MAX if it named no
  * limit. Final once connected. */
 size_t link_max_payload(const struct link *l, size_t topic_len);
+/* Some of it still waits here, or the kernel holds more than the path to the broker needs. */
 bool link_blocked(const struct link *l);
 
 /* Facts, for people. tls_facts are NULL without TLS or before the handshake. */
 enum link_protocol link_protocol(const struct link *l);
 const struct tls_facts *link_tls_facts(const struct link *l);
-/* When the socket last took data from us, util_now_ms(); and how often something has come. */
+/* What the kernel knows of the path to the broker; it is all 0 where that is a unix socket. */
+struct link_path_facts {
+	uint32_t rtt_us, min_rtt_us;
+	uint64_t delivery_rate; /* bytes a second: what the path has been seen to carry */
+	uint64_t held;		/* bytes not sent yet, or sent and not acknowledged */
+};
+void link_path_facts(const struct link *l, struct link_path_facts *facts);
+/* When data last moved on, from us to the kernel or from there to the broker, util_now_ms(); and
+ * how often something has come. */
 uint64_t link_wrote_ms(const struct link *l);
 uint64_t link_heard(const struct link *l);
 

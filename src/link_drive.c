@@ -48,6 +48,7 @@ link_forget_events(struct link *l)
 	if (l->writable != NULL)
 		event_free(l->writable);
 	l->readable = l->writable = NULL;
+	wheel_cancel(l->wheel, &l->path_timer);
 }
 
 static bool
@@ -93,7 +94,7 @@ link_settle(struct link *l)
 	else if (in_handshake(l))
 		write = tls_wants_write(mosquitto_ssl_get(l->mosq));
 	else
-		write = mosquitto_want_write(l->mosq);
+		write = l->unsent || mosquitto_want_write(l->mosq);
 	l->blocked = write;
 	if (write) {
 		event_add(l->writable, NULL);
@@ -237,6 +238,8 @@ flush(struct link *l)
 	rc = mosquitto_loop_write(l->mosq, 1);
 	if (rc != MOSQ_ERR_SUCCESS)
 		link_fail_library(l, rc, errno);
+	else
+		link_path_check(l);
 	l->said_ms = l->wrote_ms = util_now_ms();
 }
 
@@ -307,7 +310,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 	was_stalled = l->stalled;
 	l->stalled = false;
 	link_settle(l);
-	if (was_stalled && !l->blocked && !l->dead)
+	if (was_stalled && !link_blocked(l) && !l->dead)
 		l->cb.writable(l->cb.arg);
 }
 

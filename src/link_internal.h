@@ -14,6 +14,8 @@
 #include "wheel.h"
 
 #define LINK_SUBSCRIBE_MAX 8
+/* What the kernel may hold of data that it has not sent. */
+#define LINK_NOTSENT_MAX (32 * 1024)
 
 enum link_stage { STAGE_TCP, STAGE_TLS, STAGE_CONNACK, STAGE_OPEN };
 
@@ -30,9 +32,11 @@ struct link {
 	enum link_stage stage;
 	enum link_protocol protocol;
 	bool dead;
-	bool blocked;
+	bool blocked;	      /* until the socket takes more */
+	bool full;	      /* until the kernel holds less: path_timer will tell */
+	bool unsent;	      /* the kernel holds LINK_NOTSENT_MAX or more that it has not sent */
 	uint64_t heard;	      /* times that something came */
-	uint64_t wrote_ms;    /* when the socket last took something */
+	uint64_t wrote_ms;    /* when the socket, or the broker from it, last took something */
 	unsigned int unacked; /* messages that want an answer, since it blocks */
 	bool stalled;	      /* it was blocked, and writable() has not told of the end yet */
 	enum link_cause cause;
@@ -57,6 +61,9 @@ struct link {
 	uint32_t max_packet;	      /* largest that the broker takes; 0: it named none */
 	struct link_aliases *aliases; /* NULL where the broker offers none */
 	unsigned int reads_left;      /* of TLS, in this turn of the loop */
+	size_t unchecked;	      /* bytes published since link_path_check() */
+	uint64_t held;		      /* by the kernel, when it was full */
+	struct wheel_timer path_timer;
 };
 
 /* link_failure.c. The one way a connection ends by itself; the first cause is the one that counts.
@@ -77,6 +84,9 @@ void link_settle(struct link *l);
 void link_forget_events(struct link *l);
 void link_arm(struct link *l, uint64_t due_ms);
 void link_set_callbacks(struct link *l);
+
+/* link_path.c: looks how much the kernel holds, and sets unsent and full. */
+void link_path_check(struct link *l);
 
 /*
  * link_guard.c: mosquitto_loop_read() for one packet. libmosquitto 2.0 meets an MQTT 5 property
@@ -100,7 +110,5 @@ const mosquitto_property *
 link_aliases_use(struct link_aliases *a, const char *topic, size_t len, bool *known);
 /* The message with the last used alias was not sent. */
 void link_aliases_forget(struct link_aliases *a);
-
-/* link.c */
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Our ids, the channels to our peers, and the life of the whole.
+ * Our ids, and the life of the whole.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,10 +12,7 @@
 
 #include "aead.h"
 #include "native_internal.h"
-#include "util.h"
 
-/* Packets that wait for sessions, of all peers together. */
-#define BACKLOG_BYTES (2 * 1024 * 1024)
 /* Multicast messages that wait for a key. */
 #define HELD_BYTES (128 * 1024)
 
@@ -30,7 +27,9 @@ on_publish(void *arg, const char *topic, const uint8_t *message, size_t len)
 static uint64_t
 on_clock(void *arg)
 {
-	return util_now_us();
+	struct native *n = arg;
+
+	return n->cb.clock_us(n->cb.arg);
 }
 
 static void
@@ -38,9 +37,7 @@ on_peer_gone(void *arg, struct peer *p)
 {
 	struct native *n = arg;
 
-	if (n->batch.channel != NULL && channel_owner(n->batch.channel) == p)
-		native_flush(n);
-	native_free_channels(p);
+	native_free_lanes(n, p);
 	multicast_table_forget(n->keys, p);
 	if (p->configured)
 		native_renew_keys(n);
@@ -50,7 +47,7 @@ static void
 share(struct native *n, const struct native_params *p)
 {
 	n->shared.wheel = p->wheel;
-	n->shared.sessions = session_table_new();
+	n->shared.sessions = session_table_new(p->cipher);
 	n->shared.network = p->network;
 	n->shared.stats = p->stats;
 	n->shared.callbacks = (struct channel_callbacks){
@@ -63,7 +60,7 @@ share(struct native *n, const struct native_params *p)
 	};
 	n->shared.rekey_ms = p->rekey_ms;
 	n->shared.max_message = FRAME_MESSAGE_MAX;
-	n->shared.budget.max = BACKLOG_BYTES;
+	n->shared.features = FRAME_FEATURE_PARTIAL | FRAME_FEATURE_SUPER | FRAME_FEATURE_REPORTS;
 	n->held_budget.max = HELD_BYTES;
 	strncpy(n->shared.name, p->name, HANDSHAKE_NAME_MAX);
 }
@@ -79,12 +76,15 @@ native_new(const struct native_params *p, const struct native_callbacks *cb)
 	n->cb = *cb;
 	n->peers = p->peers;
 	n->stats = p->stats;
+	n->fq = p->fq;
+	n->pool = p->pool;
 	n->padding = p->padding;
 	n->max_message = FRAME_MESSAGE_MAX;
 	n->addr_count = p->addr_count;
 	n->addrs = calloc(p->addr_count, sizeof(n->addrs[0]));
 	n->keys = multicast_table_new();
 	share(n, p);
+	fq_class_init(&n->everyone, n->fq, NULL);
 	if (n->addrs == NULL || n->keys == NULL || n->shared.sessions == NULL)
 		goto fail;
 	memcpy(n->addrs, p->addrs, p->addr_count * sizeof(n->addrs[0]));
@@ -112,14 +112,14 @@ native_free(struct native *n)
 		return;
 	peer_table_on_gone(n->peers, NULL, NULL);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
-		native_free_channels(p);
+		native_free_lanes(n, p);
+	fq_class_clear(&n->everyone);
 	session_table_free(n->shared.sessions);
 	multicast_table_free(n->keys);
 	backlog_clear(&n->held, &n->held_budget);
 	free_ids(n->ids, n->id_count);
 	free(n->addrs);
 	aead_wipe(n->plain, sizeof(n->plain));
-	aead_wipe(&n->batch, sizeof(n->batch));
 	free(n);
 }
 
@@ -207,6 +207,7 @@ native_up(struct native *n, size_t max_message, uint64_t now_ms)
 	if (!n->announced)
 		announce(n);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
-		for (size_t i = 0; i < p->channel_count; i++)
-			channel_retry(p->channels[i], now_ms);
+		for (size_t i = 0; i < p->lane_count; i++)
+			native_restart_lane(p->lanes[i], now_ms);
+	n->cb.ready(n->cb.arg);
 }

@@ -13,7 +13,9 @@
 #include <string.h>
 
 #include "aead.h"
+#include "ip.h"
 #include "native_internal.h"
+#include "packet.h"
 #include "wire.h"
 
 #define GRANT_MAX (1 + 17 + MULTICAST_GRANT_MAX)
@@ -43,21 +45,19 @@ recent_floor(struct native_id *own, uint64_t now_ms)
  * and does not remember what that was: nothing of it may be read a second time.
  */
 static uint64_t
-floor_for(struct native_id *own, struct channel *c, uint64_t now_ms)
+floor_for(struct native_id *own, const struct native_lane *l, uint64_t now_ms)
 {
-	uint64_t told_ms = *channel_keys_told_ms(c);
-
-	if (told_ms != 0 && told_ms >= own->sender.created_ms)
+	if (l->keys_told_ms != 0 && l->keys_told_ms >= own->sender.created_ms)
 		return own->sender.counter;
 	return recent_floor(own, now_ms);
 }
 
 /* Whether it went out. */
 static bool
-grant_one(struct native *n, struct channel *c, struct native_id *own, uint64_t now_ms)
+grant_one(struct native *n, struct native_lane *l, struct native_id *own, uint64_t now_ms)
 {
 	uint8_t message[SESSION_OVERHEAD + GRANT_MAX], grant[MULTICAST_GRANT_MAX];
-	struct session *s = channel_session(c, now_ms);
+	struct session *s = channel_session(l->channel, now_ms);
 	struct wire_writer w;
 	size_t len;
 
@@ -66,47 +66,49 @@ grant_one(struct native *n, struct channel *c, struct native_id *own, uint64_t n
 	wire_writer_init(&w, message + FRAME_HEADER_LEN, GRANT_MAX);
 	wire_put_u8(&w, NATIVE_CONTROL_GRANT);
 	network_put_addr(&w, &own->id.addr);
-	wire_put_bytes(&w, grant, multicast_grant(&own->sender, floor_for(own, c, now_ms), grant));
+	wire_put_bytes(&w, grant, multicast_grant(&own->sender, floor_for(own, l, now_ms), grant));
 	len = session_seal(s, FRAME_CONTROL, message, w.pos);
 	aead_wipe(grant, sizeof(grant));
 	if (n->cb.publish(n->cb.arg, s->topic, message, len) == -1)
 		return false;
 	stats_count(n->stats, STAT_MULTICAST_KEYS_SENT);
-	channel_sent(c, true, now_ms);
+	channel_sent(l->channel, true, now_ms);
 	return true;
 }
 
 /* In psk mode a channel is about one of our ids, in pubkey mode about us. */
 static bool
-concerns(const struct native *n, const struct channel *c, struct native_id *own)
+concerns(const struct native *n, const struct native_lane *l, const struct native_id *own)
 {
 	return n->network->mode == NETWORK_PUBKEY ||
-	       addr_equal(&channel_own(c)->addr, &own->id.addr);
+	       addr_equal(&channel_own(l->channel)->addr, &own->id.addr);
 }
 
 void
-native_grant(struct native *n, struct channel *c, uint64_t now_ms)
+native_grant(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
 	bool told = false;
 
 	for (size_t i = 0; i < n->id_count; i++)
-		if (n->ids[i].sender.ready && concerns(n, c, &n->ids[i]))
-			told |= grant_one(n, c, &n->ids[i], now_ms);
+		if (n->ids[i].sender.ready && concerns(n, l, &n->ids[i]))
+			told |= grant_one(n, l, &n->ids[i], now_ms);
 	if (told)
-		*channel_keys_told_ms(c) = now_ms;
+		l->keys_told_ms = now_ms;
 }
 
 static void
 grant_to_all(struct native *n, struct native_id *own, uint64_t now_ms)
 {
 	struct channel_facts facts;
+	struct native_lane *l;
 
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
-		for (size_t i = 0; i < p->channel_count; i++) {
-			channel_facts(p->channels[i], &facts);
-			if (facts.state == CHANNEL_UP && concerns(n, p->channels[i], own) &&
-			    grant_one(n, p->channels[i], own, now_ms))
-				*channel_keys_told_ms(p->channels[i]) = now_ms;
+		for (size_t i = 0; i < p->lane_count; i++) {
+			l = p->lanes[i];
+			channel_facts(l->channel, &facts);
+			if (facts.state == CHANNEL_UP && concerns(n, l, own) &&
+			    grant_one(n, l, own, now_ms))
+				l->keys_told_ms = now_ms;
 		}
 	}
 }
@@ -132,25 +134,23 @@ keep_fresh(struct native *n, struct native_id *own, uint64_t now_ms)
 }
 
 void
-native_broadcast(
-    struct native *n, const struct addr *src, const uint8_t *packet, size_t len, uint64_t now_ms)
+native_broadcast(struct native *n, struct packet *p)
 {
-	struct native_id *own = native_id_for(n, NULL, src, src);
-	uint8_t *plain = n->plain + FRAME_MULTICAST_HEADER_LEN;
-	size_t room = n->max_message > MULTICAST_OVERHEAD ? n->max_message - MULTICAST_OVERHEAD : 0;
-	size_t used;
+	fq_enqueue(&n->everyone, p, n->cb.clock_us(n->cb.arg));
+}
+
+static void
+publish_to_all(struct native *n, struct native_id *own, size_t used, size_t packet_len, size_t room,
+    uint64_t now_ms)
+{
 	char topic[NETWORK_TOPIC_MAX];
 
-	used = frame_append(plain, 0, room, packet, len);
-	if (used == 0) {
-		stats_count(n->stats, STAT_TX_DROP_TOO_BIG);
-		return;
-	}
 	keep_fresh(n, own, now_ms);
 	recent_floor(own, now_ms);
-	used = frame_pad(plain, used, room, n->padding);
+	used = frame_pad(n->plain + FRAME_MULTICAST_HEADER_LEN, used, room, n->padding);
 	used = multicast_seal(&own->sender, n->network, &own->id, n->plain, used);
 	network_topic(n->network, topic, n->network->broadcast_part, own->id.part);
+	fq_served(&n->everyone, used);
 	if (n->cb.publish(n->cb.arg, topic, n->plain, used) == -1) {
 		stats_count(n->stats,
 		    errno == ENOTCONN ? STAT_TX_DROP_NOT_CONNECTED : STAT_TX_DROP_PUBLISH);
@@ -159,7 +159,39 @@ native_broadcast(
 	stats_count(n->stats, STAT_TX_MESSAGES);
 	stats_count(n->stats, STAT_TX_PACKETS);
 	stats_count(n->stats, STAT_TX_BROADCASTS);
-	stats_add(n->stats, STAT_TX_BYTES, len);
+	stats_add(n->stats, STAT_TX_BYTES, packet_len);
+}
+
+/* Nobody knows who receives it, or what that can do: complete packets, one in a message. */
+void
+native_transmit_to_all(struct native *n, uint64_t now_ms)
+{
+	size_t room = n->max_message > MULTICAST_OVERHEAD ? n->max_message - MULTICAST_OVERHEAD : 0;
+	struct packet *p = fq_dequeue(&n->everyone, n->cb.clock_us(n->cb.arg));
+	uint8_t *record = n->plain + FRAME_MULTICAST_HEADER_LEN;
+	struct packet_offload piece;
+	struct native_id *own;
+	struct ip_info ip;
+	size_t len = 0;
+
+	if (p == NULL)
+		return;
+	ip_parse(p->data, p->len, &ip);
+	own = native_id_for(n, NULL, &ip.src, &ip.src);
+	if (room > FRAME_RECORD_LEN)
+		len = offload_cut(
+		    p, record + FRAME_RECORD_LEN, room - FRAME_RECORD_LEN, 1, true, &piece);
+	if (len == 0) {
+		stats_count(n->stats, STAT_TX_DROP_TOO_BIG);
+		packet_put(n->pool, p);
+		return;
+	}
+	frame_put_head(record, FRAME_PACKET, len, 0);
+	publish_to_all(n, own, FRAME_RECORD_LEN + len, len, room, now_ms);
+	if (offload_is_cut(p))
+		packet_put(n->pool, p);
+	else
+		fq_requeue(&n->everyone, p);
 }
 
 static bool
@@ -216,7 +248,7 @@ open_multicast(struct native *n, const struct network_topic *t, const struct fra
 	    n->keys, n->network, t->from, t->from_len, h, message, len, n->plain, &sender, &owner);
 
 	if (rc >= 0) {
-		native_deliver(n, owner, &sender, n->plain, (size_t)rc, now_ms);
+		native_deliver(n, owner, NULL, &sender, n->plain, (size_t)rc, now_ms);
 		return 0;
 	}
 	if (rc != MULTICAST_UNKNOWN_KEY)
@@ -289,9 +321,9 @@ receive_held(struct native *n, uint64_t now_ms)
 
 void
 native_take_grant(
-    struct native *n, struct channel *c, const uint8_t *body, size_t len, uint64_t now_ms)
+    struct native *n, struct native_lane *l, const uint8_t *body, size_t len, uint64_t now_ms)
 {
-	struct peer *p = channel_owner(c);
+	struct peer *p = l->peer;
 	struct network_id sender;
 	struct wire_reader r;
 	struct addr a;
@@ -300,7 +332,7 @@ native_take_grant(
 	if (network_read_addr(&r, &a) == -1)
 		return;
 	if (n->network->mode == NETWORK_PUBKEY ? !has_address(p, &a)
-					       : !addr_equal(&a, &channel_remote(c)->addr))
+					       : !addr_equal(&a, &channel_remote(l->channel)->addr))
 		return;
 	network_id(n->network, &a, &sender);
 	if (multicast_table_grant(n->keys, &sender, p, body + r.pos, wire_left(&r)) == -1)

@@ -63,46 +63,143 @@ may_send_as(
 	return p->configured && peer_for_destination(n->peers, src) == p;
 }
 
-/* Judges all records of a message; false with the reason to drop it. */
+/* Whether the packet is what it says, and may come from there; *o is filled. */
 static bool
-check_records(struct native *n, const struct peer *p, const struct addr *remote,
-    const uint8_t *plain, size_t len, enum stat_id *reason)
+check_packet(struct native *n, const struct peer *p, const struct addr *remote,
+    const struct frame_record *r, uint8_t *packet, struct packet_offload *o, enum stat_id *reason)
 {
-	struct frame_record r;
 	struct ip_info ip;
+
+	if (ip_parse(packet, r->len, &ip) != IP_OK)
+		return false;
+	if (!may_send_as(n, p, remote, &ip.src)) {
+		*reason = STAT_RX_DROP_SPOOFED;
+		return false;
+	}
+	*o = (struct packet_offload){.partial = false};
+	if (r->kind == FRAME_PACKET)
+		return true;
+	*reason = STAT_RX_DROP_OFFLOAD;
+	return offload_check(packet, r->len, r->gso_size, o) == 0;
+}
+
+/* Judges all records of a message; false with the reason to drop it. Only a peer that has told what
+ * it can do gets, and so may send, what is more than a packet. */
+static bool
+check_records(struct native *n, const struct peer *p, bool simple, const struct addr *remote,
+    uint8_t *plain, size_t len, enum stat_id *reason)
+{
+	struct packet_offload o;
+	struct frame_record r;
 	size_t pos = 0;
 	int rc;
 
-	*reason = STAT_RX_DROP_BATCH;
 	while ((rc = frame_next(plain, len, &pos, &r)) == 1) {
-		/* We announce no feature that the other kinds need. */
-		if (r.kind != FRAME_PACKET || ip_parse(r.packet, r.len, &ip) != IP_OK)
+		*reason = STAT_RX_DROP_BATCH;
+		if (simple && r.kind != FRAME_PACKET)
 			return false;
-		if (!may_send_as(n, p, remote, &ip.src)) {
-			*reason = STAT_RX_DROP_SPOOFED;
+		if (r.packet != NULL &&
+		    !check_packet(n, p, remote, &r, plain + (r.packet - plain), &o, reason))
 			return false;
-		}
 	}
+	*reason = rc == FRAME_BAD_GSO ? STAT_RX_DROP_OFFLOAD : STAT_RX_DROP_BATCH;
 	return rc == 0;
 }
 
+static void
+give_joined(struct native *n)
+{
+	struct offload_merge *m = &n->merge;
+
+	if (m->count == 0)
+		return;
+	offload_merge_end(m);
+	n->cb.deliver(n->cb.arg, &m->offload, m->iov, m->count, m->len);
+	offload_merge_reset(m);
+}
+
+/* One that others may be joined to. */
+static void
+give_plain(struct native *n, uint8_t *packet, size_t len)
+{
+	if (offload_merge_add(&n->merge, packet, len)) {
+		if (n->merge.count > 1)
+			stats_count(n->stats, STAT_RX_JOINED_PACKETS);
+		return;
+	}
+	give_joined(n);
+	offload_merge_add(&n->merge, packet, len);
+}
+
+static void
+give_partial(struct native *n, uint8_t *packet, const struct frame_record *r)
+{
+	struct iovec iov = {packet, r->len};
+	struct packet_offload o;
+
+	give_joined(n); /* packets keep their order */
+	if (offload_check(packet, r->len, r->gso_size, &o) != 0)
+		return; /* not so a moment ago */
+	if (o.gso_size > 0)
+		stats_count(n->stats, STAT_RX_SUPER_PACKETS);
+	n->cb.deliver(n->cb.arg, &o, &iov, 1, r->len);
+}
+
+static void
+give(struct native *n, struct native_lane *l, uint8_t *packet, const struct frame_record *r)
+{
+	switch (r->kind) {
+	case FRAME_PACKET:
+		give_plain(n, packet, r->len);
+		break;
+	case FRAME_PARTIAL:
+	case FRAME_SUPER:
+		give_partial(n, packet, r);
+		break;
+	case FRAME_ASK:
+		native_on_ask(l, r->token);
+		break;
+	case FRAME_REPORT:
+		native_on_report(l, r->token, r->received);
+		break;
+	case FRAME_PADDING:
+		break;
+	}
+}
+
+/* Without one it is a keepalive: one that is not to be answered by another. */
+static bool
+has_packets(const uint8_t *plain, size_t len)
+{
+	struct frame_record r;
+	size_t pos = 0;
+
+	while (frame_next(plain, len, &pos, &r) == 1)
+		if (r.packet != NULL)
+			return true;
+	return false;
+}
+
 void
-native_deliver(struct native *n, struct peer *p, const struct addr *remote, const uint8_t *plain,
-    size_t len, uint64_t now_ms)
+native_deliver(struct native *n, struct peer *p, struct native_lane *l, const struct addr *remote,
+    uint8_t *plain, size_t len, uint64_t now_ms)
 {
 	struct frame_record r;
 	enum stat_id reason;
 	size_t pos = 0;
 
-	if (!check_records(n, p, remote, plain, len, &reason)) {
+	if (!check_records(n, p, l == NULL, remote, plain, len, &reason)) {
 		drop_from(n, p, reason);
 		return;
 	}
-	stats_count(n->stats, STAT_RX_MESSAGES);
+	if (has_packets(plain, len))
+		stats_count(n->stats, STAT_RX_MESSAGES);
 	while (frame_next(plain, len, &pos, &r) == 1) {
-		peer_heard(p, r.len, now_ms);
-		n->cb.deliver(n->cb.arg, r.packet, r.len);
+		if (r.packet != NULL)
+			peer_heard(p, r.len, now_ms);
+		give(n, l, plain + (r.packet != NULL ? r.packet - plain : 0), &r);
 	}
+	give_joined(n);
 }
 
 /* Sessions. */
@@ -148,6 +245,12 @@ find_session(const struct native *n, const struct native_arrival *a)
 	return s;
 }
 
+static struct native_lane *
+lane_of(const struct session *s)
+{
+	return channel_owner(s->owner);
+}
+
 /* Opens into n->plain. Returns the length, or -1 when it was dropped. */
 static int
 open_message(struct native *n, const struct native_arrival *a, struct session **s)
@@ -161,7 +264,7 @@ open_message(struct native *n, const struct native_arrival *a, struct session **
 	}
 	len = session_open(*s, &a->header, a->message, a->len, n->plain);
 	if (len < 0) {
-		drop_from(n, channel_owner((*s)->owner), session_drop_reason(len));
+		drop_from(n, lane_of(*s)->peer, session_drop_reason(len));
 		return -1;
 	}
 	return len;
@@ -170,39 +273,38 @@ open_message(struct native *n, const struct native_arrival *a, struct session **
 static void
 on_data(struct native *n, const struct native_arrival *a)
 {
+	struct native_lane *l;
 	struct session *s;
 	int len = open_message(n, a, &s);
-	struct frame_record r;
-	struct channel *c;
-	size_t pos = 0;
-	bool keepalive;
+	bool has;
 
 	if (len == -1)
 		return;
-	c = s->owner;
-	/* Only padding, or nothing at all: the first record tells. */
-	keepalive = frame_next(n->plain, (size_t)len, &pos, &r) == 0;
-	channel_received(c, s, keepalive, a->now_ms);
-	if (!keepalive)
-		native_deliver(n, channel_owner(c), &channel_remote(c)->addr, n->plain, (size_t)len,
-		    a->now_ms);
+	l = lane_of(s);
+	has = has_packets(n->plain, (size_t)len);
+	if (has)
+		l->received += a->len;
+	channel_received(l->channel, s, !has, a->now_ms);
+	if (len > 0)
+		native_deliver(n, l->peer, l, &channel_remote(l->channel)->addr, n->plain,
+		    (size_t)len, a->now_ms);
 }
 
 static void
 on_control(struct native *n, const struct native_arrival *a)
 {
+	struct native_lane *l;
 	struct session *s;
 	int len = open_message(n, a, &s);
-	struct channel *c;
 
 	if (len == -1)
 		return;
-	c = s->owner;
-	channel_received(c, s, true, a->now_ms);
+	l = lane_of(s);
+	channel_received(l->channel, s, true, a->now_ms);
 	if (len > 0 && n->plain[0] == NATIVE_CONTROL_GRANT)
-		native_take_grant(n, c, n->plain + 1, (size_t)len - 1, a->now_ms);
+		native_take_grant(n, l, n->plain + 1, (size_t)len - 1, a->now_ms);
 	else if (len > 0 && n->plain[0] == NATIVE_CONTROL_CLOSE)
-		channel_closed(c, s);
+		channel_closed(l->channel, s);
 }
 
 /* The way in. */

@@ -1,5 +1,6 @@
 /*
- * The path down: a packet finds its channel, joins a batch, is sealed and published.
+ * The path down: a packet finds its lane and waits there for its turn; then packets are put into
+ * one message, which is sealed and published.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,10 +9,23 @@
 #include "native.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "native_internal.h"
+#include "packet.h"
+
+#define EXTRAS_LEN (FRAME_ASK_LEN + FRAME_REPORT_LEN)
+
+/* A message in the making. */
+struct batch {
+	struct packet *buffer; /* in which the message stands; NULL: there is none yet */
+	uint8_t *plain;	       /* its plaintext, FRAME_HEADER_LEN bytes behind its beginning */
+	size_t used;
+	size_t limit; /* what it should have at most */
+	size_t size;  /* and what it may have, so that one that cannot be cut gets through */
+	size_t packets, bytes;
+	bool has_extras; /* there is room for them, and somebody who understands them */
+};
 
 static void
 drop(struct native *n, struct peer *p, enum stat_id reason, size_t packets)
@@ -21,8 +35,186 @@ drop(struct native *n, struct peer *p, enum stat_id reason, size_t packets)
 		p->drops += packets;
 }
 
+void
+native_send(struct native *n, struct peer *peer, const struct addr *src, const struct addr *dst,
+    struct packet *p, uint64_t now_ms)
+{
+	const struct addr *remote;
+	struct native_lane *l;
+
+	if (peer == NULL && n->network->mode == NETWORK_PSK)
+		peer = peer_learn(n->peers, dst, PEER_NATIVE, now_ms);
+	if (peer == NULL) {
+		drop(n, NULL, STAT_TX_DROP_NO_DESTINATION, 1);
+		packet_put(n->pool, p);
+		return;
+	}
+	remote = peer_address(peer, dst);
+	l = native_lane(n, peer, &native_id_for(n, peer, src, remote)->id, remote);
+	if (l == NULL) {
+		drop(n, peer, STAT_TX_DROP_NO_SESSION, 1);
+		packet_put(n->pool, p);
+		return;
+	}
+	fq_enqueue(&l->queue, p, n->cb.clock_us(n->cb.arg));
+}
+
+/* Records. */
+
+static bool
+takes_partial(const struct session *s)
+{
+	return (s->features & FRAME_FEATURE_PARTIAL) != 0;
+}
+
+/* Of how many pieces a record may be, for this receiver. It judges as we do. */
+static unsigned int
+pieces_max(const struct session *s, const struct packet *p)
+{
+	const struct packet_offload *o = &p->offload;
+	struct packet_offload judged;
+	int rc;
+
+	if (o->gso_size == 0 || (s->features & FRAME_FEATURE_SUPER) == 0)
+		return 1;
+	rc = offload_check(p->data, p->len, o->gso_size, &judged);
+	if (o->gso_size < OFFLOAD_GSO_MIN || (rc != 0 && rc != OFFLOAD_BAD_GSO))
+		return 1;
+	return offload_is_udp(o) ? OFFLOAD_UDP_PIECES_MAX : OFFLOAD_TCP_PIECES_MAX;
+}
+
+static size_t
+head_len(const struct packet *p)
+{
+	return p->offload.gso_size > 0 ? FRAME_SUPER_RECORD_LEN : FRAME_RECORD_LEN;
+}
+
+static size_t
+put_head(struct native *n, uint8_t *at, size_t len, const struct packet_offload *o)
+{
+	enum frame_kind kind = o->gso_size > 0 ? FRAME_SUPER
+			       : o->partial    ? FRAME_PARTIAL
+					       : FRAME_PACKET;
+
+	if (kind == FRAME_SUPER)
+		stats_count(n->stats, STAT_TX_SUPER_PACKETS);
+	return frame_put_head(at, kind, len, o->gso_size);
+}
+
+/* Whether the receiver takes it as it is. */
+static bool
+goes_whole(const struct session *s, const struct packet *p)
+{
+	const struct packet_offload *o = &p->offload;
+
+	if (p->cut > 0 || (o->partial && !takes_partial(s)))
+		return false;
+	return o->gso_size == 0 || p->len - o->header_len <= (size_t)pieces_max(s, p) * o->gso_size;
+}
+
+/* The message is built around a large packet where that stands. Returns false if it cannot be. */
+static bool
+build_around(struct native *n, const struct session *s, struct batch *b, struct packet *p)
+{
+	size_t head = head_len(p);
+
+	if (p->room < PACKET_LARGE || !goes_whole(s, p) || head + p->len > b->limit)
+		return false;
+	b->buffer = p;
+	b->plain = p->data - head;
+	put_head(n, b->plain, p->len, &p->offload);
+	b->used = head + p->len;
+	b->packets = 1;
+	b->bytes = p->len;
+	return true;
+}
+
+/* Copies p, or the next piece of it, behind what is there. Returns false if there is no room. */
+static bool
+append(struct native *n, const struct session *s, struct batch *b, struct packet *p, size_t size)
+{
+	uint8_t *at = b->plain + b->used;
+	size_t head = head_len(p), written, len;
+	bool is_piece = p->offload.gso_size > 0;
+	struct packet_offload o;
+
+	if (b->used + head >= size)
+		return false;
+	len = offload_cut(
+	    p, at + head, size - b->used - head, pieces_max(s, p), !takes_partial(s), &o);
+	if (len == 0)
+		return false;
+	written = put_head(n, at, len, &o);
+	if (written < head) /* one piece alone has a shorter head */
+		memmove(at + written, at + head, len);
+	b->used += written + len;
+	b->bytes += len;
+	if (is_piece && o.gso_size == 0)
+		stats_count(n->stats, STAT_TX_CUT_PACKETS);
+	return true;
+}
+
+static bool
+begin(struct native *n, struct batch *b)
+{
+	b->buffer = packet_get(n->pool, PACKET_LARGE);
+	if (b->buffer == NULL)
+		return false;
+	b->plain = b->buffer->data;
+	return true;
+}
+
+enum put_result { PUT_ALL, PUT_NOT_ALL, PUT_LOST };
+
+/* Puts p into the message, all of it or what there is room for. */
+static enum put_result
+put(struct native *n, const struct session *s, struct batch *b, struct packet *p)
+{
+	size_t whole = head_len(p) + p->len;
+
+	if (b->buffer == NULL && build_around(n, s, b, p))
+		return PUT_ALL;
+	if (b->buffer == NULL && !begin(n, b))
+		return PUT_LOST;
+	/* The next message has room for it whole, and perhaps without a copy. */
+	if (b->used > 0 && b->used + whole > b->limit && whole <= b->limit)
+		return PUT_NOT_ALL;
+	while (append(n, s, b, p, b->limit) || (b->used == 0 && append(n, s, b, p, b->size))) {
+		if (!offload_is_cut(p))
+			continue;
+		b->packets++;
+		packet_put(n->pool, p);
+		return PUT_ALL;
+	}
+	return b->used > 0 ? PUT_NOT_ALL : PUT_LOST;
+}
+
 static void
-count_sent(struct native *n, const struct native_batch *b, struct peer *p)
+fill(struct native *n, struct native_lane *l, const struct session *s, struct batch *b)
+{
+	uint64_t now_us = n->cb.clock_us(n->cb.arg);
+	struct packet *p;
+
+	while (
+	    (b->used == 0 || b->used < b->limit) && (p = fq_dequeue(&l->queue, now_us)) != NULL) {
+		switch (put(n, s, b, p)) {
+		case PUT_ALL:
+			break;
+		case PUT_NOT_ALL:
+			fq_requeue(&l->queue, p);
+			return;
+		case PUT_LOST:
+			drop(n, l->peer, STAT_TX_DROP_TOO_BIG, 1);
+			packet_put(n->pool, p);
+			break;
+		}
+	}
+}
+
+/* Messages. */
+
+static void
+count_sent(struct native *n, struct peer *p, const struct batch *b)
 {
 	stats_count(n->stats, STAT_TX_MESSAGES);
 	stats_add(n->stats, STAT_TX_PACKETS, b->packets);
@@ -39,106 +231,95 @@ unsent_reason(int error)
 				   : STAT_TX_DROP_PUBLISH;
 }
 
-/* Plaintext that a message to c may have. */
-static size_t
-room(const struct native *n, const struct channel *c)
+/* How long the message may be, and should be; what is asked and told about reports needs room, too.
+ */
+static void
+limit_batch(
+    const struct native *n, const struct native_lane *l, const struct session *s, struct batch *b)
 {
-	size_t most = channel_max_message(c);
+	size_t most = channel_max_message(l->channel), wanted = FRAME_MESSAGE_MAX;
 
 	if (most > n->max_message)
 		most = n->max_message;
-	return most > SESSION_OVERHEAD ? most - SESSION_OVERHEAD : 0;
+	b->size = most > SESSION_OVERHEAD ? most - SESSION_OVERHEAD : 0;
+	b->limit = b->size > EXTRAS_LEN ? b->size - EXTRAS_LEN : 0;
+	if (native_reports(s))
+		wanted = window_message_max(&l->window);
+	if (b->limit > wanted)
+		b->limit = wanted;
 }
 
-void
-native_flush(struct native *n)
+/* Adds what is asked and told, and the padding; returns the length of the plaintext. */
+static size_t
+finish(struct native *n, struct native_lane *l, struct batch *b, bool *asks)
 {
-	struct native_batch *b = &n->batch;
-	struct channel *c = b->channel;
-	struct session *s = b->session;
+	uint64_t now_us = n->cb.clock_us(n->cb.arg);
+	size_t ask_at, len;
+
+	*asks = false;
+	if (!b->has_extras)
+		return frame_pad(b->plain, b->used, b->size, n->padding);
+	b->used = native_append_report(l, b->plain, b->used);
+	ask_at = b->used;
+	*asks = window_wants_report(&l->window, ask_at + SESSION_OVERHEAD, now_us);
+	if (*asks)
+		b->used += FRAME_ASK_LEN;
+	len = frame_pad(b->plain, b->used, b->size, n->padding);
+	if (*asks)
+		frame_append_ask(
+		    b->plain, ask_at, window_token(&l->window, len + SESSION_OVERHEAD));
+	return len;
+}
+
+static void
+publish(
+    struct native *n, struct native_lane *l, struct session *s, struct batch *b, uint64_t now_ms)
+{
+	uint8_t *message = b->plain - FRAME_HEADER_LEN;
+	bool asks;
 	size_t len;
 
-	if (c == NULL)
+	b->has_extras = native_reports(s) && b->used + EXTRAS_LEN <= b->size;
+	len = finish(n, l, b, &asks);
+	len = session_seal(s, FRAME_DATA, message, len);
+	fq_served(&l->queue, len);
+	if (n->cb.publish(n->cb.arg, s->topic, message, len) == -1) {
+		drop(n, l->peer, unsent_reason(errno), b->packets);
 		return;
-	len = frame_pad(b->message + FRAME_HEADER_LEN, b->used, room(n, c), n->padding);
-	len = session_seal(s, FRAME_DATA, b->message, len);
-	if (n->cb.publish(n->cb.arg, s->topic, b->message, len) == -1) {
-		drop(n, channel_owner(c), unsent_reason(errno), b->packets);
-	} else {
-		count_sent(n, b, channel_owner(c));
-		channel_sent(c, false, b->now_ms);
 	}
-	b->channel = NULL;
-	b->used = b->packets = b->bytes = 0;
+	count_sent(n, l->peer, b);
+	channel_sent(l->channel, false, now_ms);
+	if (native_reports(s))
+		window_sent(&l->window, len, asks, l->queue.packets > 0, n->cb.clock_us(n->cb.arg));
 }
 
-/* Puts a packet into the batch of c's session; what is in another's goes first. */
 static void
-append(struct native *n, struct channel *c, struct session *s, const uint8_t *packet, size_t len,
-    uint64_t now_ms)
+transmit_lane(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
-	struct native_batch *b = &n->batch;
-	size_t used;
+	struct session *s = channel_session(l->channel, now_ms);
+	struct batch b = {.buffer = NULL};
 
-	if (b->channel != NULL && b->session != s)
-		native_flush(n);
-	used = frame_append(b->message + FRAME_HEADER_LEN, b->used, room(n, c), packet, len);
-	if (used == 0 && b->used > 0) {
-		native_flush(n);
-		used = frame_append(b->message + FRAME_HEADER_LEN, 0, room(n, c), packet, len);
-	}
-	if (used == 0) {
-		drop(n, channel_owner(c), STAT_TX_DROP_TOO_BIG, 1);
+	if (s == NULL) {
+		l->queue.max_packets = NATIVE_WAITING_MAX;
+		fq_park(&l->queue);
 		return;
 	}
-	b->channel = c;
-	b->session = s;
-	b->used = used;
-	b->packets++;
-	b->bytes += len;
-	b->now_ms = now_ms;
+	if (native_reports(s) && !native_window_open(l))
+		return;
+	limit_batch(n, l, s, &b);
+	fill(n, l, s, &b);
+	if (b.used > 0)
+		publish(n, l, s, &b, now_ms);
+	packet_put(n->pool, b.buffer);
 }
 
 void
-native_send(struct native *n, struct peer *p, const struct addr *src, const struct addr *dst,
-    const uint8_t *packet, size_t len, uint64_t now_ms)
+native_transmit(struct native *n, struct fq_class *c, uint64_t now_ms)
 {
-	const struct addr *remote;
-	struct channel *c = NULL;
-	struct session *s;
-
-	if (p == NULL && n->network->mode == NETWORK_PSK)
-		p = peer_learn(n->peers, dst, PEER_NATIVE, now_ms);
-	if (p == NULL) {
-		drop(n, NULL, STAT_TX_DROP_NO_DESTINATION, 1);
-		return;
-	}
-	remote = peer_address(p, dst);
-	c = native_channel(n, p, &native_id_for(n, p, src, remote)->id, remote);
-	if (c == NULL) {
-		drop(n, p, STAT_TX_DROP_NO_SESSION, 1);
-		return;
-	}
-	s = channel_session(c, now_ms);
-	if (s != NULL)
-		append(n, c, s, packet, len, now_ms);
+	if (c == &n->everyone)
+		native_transmit_to_all(n, now_ms);
 	else
-		drop(n, p, STAT_TX_DROP_NO_SESSION, channel_wait(c, packet, len));
-}
-
-void
-native_on_ready(void *arg, struct channel *c, uint64_t now_ms)
-{
-	struct native *n = arg;
-	struct backlog_packet *waiting;
-	struct session *s = channel_session(c, now_ms);
-
-	while (s != NULL && (waiting = channel_unwait(c)) != NULL) {
-		append(n, c, s, waiting->data, waiting->len, now_ms);
-		free(waiting);
-	}
-	native_flush(n);
-	native_grant(n, c, now_ms);
+		transmit_lane(n, c->owner, now_ms);
 }
 
 /* The broker is asked to keep nothing, so this reaches those alone who are there. */
@@ -163,6 +344,6 @@ void
 native_goodbye(struct native *n, uint64_t now_ms)
 {
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
-		for (size_t i = 0; i < p->channel_count; i++)
-			say_goodbye(n, p->channels[i], now_ms);
+		for (size_t i = 0; i < p->lane_count; i++)
+			say_goodbye(n, p->lanes[i]->channel, now_ms);
 }

@@ -152,7 +152,7 @@ native_receive_init(struct native *n, const struct native_arrival *a)
 	const struct network_id *own = &a->own->id;
 	struct handshake_hello hello;
 	struct handshake h;
-	struct channel *c;
+	struct native_lane *l;
 	struct peer *p;
 
 	if (!is_worth_opening(n, a))
@@ -165,13 +165,13 @@ native_receive_init(struct native *n, const struct native_arrival *a)
 		return;
 	}
 	p = find_initiator(n, &h, &hello, a->now_ms);
-	c = p != NULL && p->wire == PEER_NATIVE ? native_channel(n, p, own, &hello.from) : NULL;
-	if (c == NULL) {
+	l = p != NULL && p->wire == PEER_NATIVE ? native_lane(n, p, own, &hello.from) : NULL;
+	if (l == NULL) {
 		handshake_clear(&h);
 		stats_count(n->stats, STAT_RX_DROP_HANDSHAKE);
 		return;
 	}
-	channel_accept(c, &h, &hello, a->now_ms);
+	channel_accept(l->channel, &h, &hello, a->now_ms);
 }
 
 void
@@ -191,17 +191,21 @@ static void
 hint_channels(const struct native *n, const struct peer *p, const struct addr *remote,
     uint32_t index, uint64_t now_ms)
 {
-	for (size_t i = 0; i < p->channel_count; i++)
+	struct channel *c;
+
+	for (size_t i = 0; i < p->lane_count; i++) {
+		c = p->lanes[i]->channel;
 		if (n->network->mode == NETWORK_PUBKEY ||
-		    addr_equal(&channel_remote(p->channels[i])->addr, remote))
-			channel_hint(p->channels[i], index, now_ms);
+		    addr_equal(&channel_remote(c)->addr, remote))
+			channel_hint(c, index, now_ms);
+	}
 }
 
 static void
 on_key_request(struct native *n, const struct native_arrival *a, const struct notice *v)
 {
 	struct peer *p = peer_by_address(n->peers, &v->from);
-	struct channel *c;
+	struct native_lane *l;
 
 	if (a->own == NULL || !a->own->sender.ready || a->own->sender.key_id != v->key_id)
 		return;
@@ -213,9 +217,9 @@ on_key_request(struct native *n, const struct native_arrival *a, const struct no
 		p = learn(n, &v->from, a->now_ms);
 	if (p == NULL || p->wire != PEER_NATIVE)
 		return;
-	c = native_channel(n, p, &a->own->id, &v->from);
-	if (c != NULL && channel_session(c, a->now_ms) != NULL)
-		native_grant(n, c, a->now_ms);
+	l = native_lane(n, p, &a->own->id, &v->from);
+	if (l != NULL && channel_session(l->channel, a->now_ms) != NULL)
+		native_grant(n, l, a->now_ms);
 }
 
 void

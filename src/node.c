@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "aead.h"
+#include "aead_cipher.h"
 #include "child.h"
 #include "control.h"
 #include "dataplane.h"
@@ -26,6 +27,7 @@
 #include "netlink.h"
 #include "node_internal.h"
 #include "options.h"
+#include "packet.h"
 #include "peer.h"
 #include "priv.h"
 #include "resolve.h"
@@ -144,6 +146,8 @@ make_loop(struct node *n, char **error)
 	    (n->children = child_pool_new(n->base, ticker_wheel(n->ticker))) == NULL ||
 	    (n->resolver = resolver_new(n->base, ticker_wheel(n->ticker), n->children)) == NULL)
 		goto fail;
+	if (node_make_turn(n) == -1)
+		goto fail;
 	for (size_t i = 0; i < NODE_SIGNALS; i++) {
 		n->signals[i] = evsignal_new(n->base, signals[i], on_signal, n);
 		if (n->signals[i] == NULL || event_add(n->signals[i], NULL) == -1)
@@ -189,6 +193,18 @@ set_up_interface(struct node *n, char **error)
 	return 0;
 }
 
+static enum tun_offload
+offload_of(const struct settings *s)
+{
+	static const enum tun_offload offloads[] = {
+	    [OFFLOAD_YES] = TUN_OFFLOAD_TCP,
+	    [OFFLOAD_NO] = TUN_OFFLOAD_NONE,
+	    [OFFLOAD_UDP] = TUN_OFFLOAD_UDP,
+	};
+
+	return offloads[s->offload];
+}
+
 static int
 make_interface(struct node *n, char **error)
 {
@@ -199,8 +215,11 @@ make_interface(struct node *n, char **error)
 		*error = util_format("netlink: %s", strerror(errno));
 		return -1;
 	}
+	n->pool = packet_pool_new();
+	if (n->pool == NULL)
+		return -1;
 	n->tun = tun_open(
-	    n->base, n->fixed->interface, DATAPLANE_HEADROOM, n->fixed->mtu, &callbacks, error);
+	    n->base, n->fixed->interface, n->pool, offload_of(n->fixed), &callbacks, error);
 	if (n->tun == NULL)
 		return -1;
 	return set_up_interface(n, error);
@@ -230,6 +249,7 @@ make_dataplane(struct node *n)
 	    .stats = &n->stats,
 	    .network = n->fixed->wire == WIRE_NATIVE ? &n->network : NULL,
 	    .wheel = ticker_wheel(n->ticker),
+	    .pool = n->pool,
 	    .name = n->fixed->name,
 	    .padding = padding_of(n->fixed),
 	    .rekey_ms = n->fixed->rekey_s * 1000,
@@ -241,6 +261,12 @@ make_dataplane(struct node *n)
 	    peer_table_set_local(n->peers, n->fixed->addrs, n->fixed->addr_count) == -1)
 		return -1;
 	params.peers = n->peers;
+	if (n->fixed->wire == WIRE_NATIVE) {
+		params.cipher = n->cipher = aead_cipher_new(AEAD_FASTEST);
+		if (n->cipher == NULL)
+			return -1;
+		log_info("messages are sealed by %s", aead_cipher_name(n->cipher));
+	}
 	n->dataplane = dataplane_new(&params, &callbacks);
 	return n->dataplane != NULL ? 0 : -1;
 }
@@ -370,12 +396,16 @@ node_free(struct node *n)
 	dataplane_free(n->dataplane);
 	peer_table_free(n->peers);
 	tun_close(n->tun);
+	packet_pool_free(n->pool);
+	aead_cipher_free(n->cipher);
 	netlink_close(n->netlink);
 	resolver_free(n->resolver);
 	child_pool_free(n->children);
 	for (size_t i = 0; i < NODE_SIGNALS; i++)
 		if (n->signals[i] != NULL)
 			event_free(n->signals[i]);
+	if (n->turn != NULL)
+		event_free(n->turn);
 	ticker_free(n->ticker);
 	if (n->base != NULL)
 		event_base_free(n->base);

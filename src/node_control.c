@@ -18,6 +18,7 @@
 #include "aead_hash.h"
 #include "log.h"
 #include "native.h"
+#include "packet.h"
 #include "peer.h"
 #include "settings.h"
 #include "ticker.h"
@@ -193,14 +194,15 @@ report_channel(const struct peer *p, uint64_t now, cJSON *o)
 	add_ago(o, "last_handshake_ms_ago", f.last_handshake_ms, now);
 	cJSON_AddItemToObject(o, "handshake_rtt_us",
 	    f.rtt_us != 0 ? cJSON_CreateNumber(f.rtt_us) : cJSON_CreateNull());
-	add_count(o, "waiting", f.waiting);
 }
 
 static void
 report_peer(const struct peer *p, uint64_t now, cJSON *o)
 {
+	struct native_traffic t;
 	cJSON *addresses, *routes;
 
+	native_peer_traffic(p, &t);
 	cJSON_AddItemToObject(
 	    o, "name", p->name != NULL ? cJSON_CreateString(p->name) : cJSON_CreateNull());
 	addresses = cJSON_AddArrayToObject(o, "addresses");
@@ -212,11 +214,12 @@ report_peer(const struct peer *p, uint64_t now, cJSON *o)
 	cJSON_AddBoolToObject(o, "configured", p->configured);
 	add_ago(o, "heard_ms_ago", p->heard_ms, now);
 	report_channel(p, now, o);
+	node_report_traffic(p, &t, o);
 	add_count(o, "tx_packets", p->tx_packets);
 	add_count(o, "tx_bytes", p->tx_bytes);
 	add_count(o, "rx_packets", p->rx_packets);
 	add_count(o, "rx_bytes", p->rx_bytes);
-	add_count(o, "drops", p->drops);
+	add_count(o, "drops", p->drops + t.queue_drops);
 }
 
 static cJSON *
@@ -252,8 +255,10 @@ static cJSON *
 on_stats(void *arg, const char *argument, char **error)
 {
 	struct node *n = arg;
-	cJSON *o = cJSON_CreateObject(), *array = cJSON_AddArrayToObject(o, "stats"), *gauges;
+	cJSON *o = cJSON_CreateObject(), *array, *gauges;
 
+	node_report_stages(n, cJSON_AddObjectToObject(o, "stages"));
+	array = cJSON_AddArrayToObject(o, "stats");
 	for (enum stat_id id = 0; id < STAT_COUNT; id++) {
 		const struct stat_info *info = stats_info(id);
 		cJSON *item = cJSON_CreateObject();
@@ -267,6 +272,8 @@ on_stats(void *arg, const char *argument, char **error)
 	gauges = cJSON_AddObjectToObject(o, "gauges");
 	add_count(gauges, "rss_bytes", resident_bytes());
 	add_count(gauges, "wakeups", ticker_wakeups(n->ticker));
+	add_count(gauges, "packet_memory", packet_pool_used(n->pool));
+	add_count(gauges, "packet_allocations", packet_pool_allocations(n->pool));
 	return o;
 }
 

@@ -8,6 +8,8 @@
 
 #include "node_internal.h"
 
+#include <event2/event.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,33 +31,80 @@
 #define EXPIRY_CHECK_MS 60000
 #define CONFLICT_TELL_MS 60000
 
-/* Reading goes on while there is no connection, to drop what comes, not to queue it. */
-static bool
-pause_if_blocked(struct node *n)
+/* All that waits, as far as the connection takes it. */
+static void
+transmit(struct node *n)
 {
-	if (!uplink_blocked(n->uplink) || !uplink_is_up(n->uplink))
-		return false;
-	stats_count(&n->stats, STAT_TX_BLOCKED);
-	tun_pause(n->tun);
-	return true;
+	uint64_t now = util_now_ms();
+
+	if (!uplink_is_up(n->uplink))
+		return;
+	do {
+		if (uplink_blocked(n->uplink)) {
+			if (dataplane_waiting(n->dataplane) > 0)
+				stats_count(&n->stats, STAT_TX_BLOCKED);
+			return;
+		}
+	} while (dataplane_transmit(n->dataplane, now));
 }
 
-static bool
-on_tun_packet(void *arg, uint8_t *buf, size_t len)
+/* The tunnel is read whether the connection is blocked or not: the queue that forms is ours, where
+ * it can be fair, and not the kernel's. */
+static void
+on_tun_packet(void *arg, struct packet *p)
 {
 	struct node *n = arg;
 
-	dataplane_send(n->dataplane, buf, len, util_now_ms());
-	return !pause_if_blocked(n);
+	dataplane_send(n->dataplane, p, util_now_ms());
+}
+
+static void
+on_tun_lost(void *arg)
+{
+	struct node *n = arg;
+
+	stats_count(&n->stats, STAT_TX_DROP_MALFORMED);
 }
 
 static void
 on_tun_burst_end(void *arg)
 {
+	transmit(arg);
+}
+
+/*
+ * After what was received was worked off. What it has set in motion, TCP's acknowledgements above
+ * all, is in the tunnel by now, and takes the answers along that are due.
+ */
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
 	struct node *n = arg;
 
-	dataplane_flush(n->dataplane);
-	pause_if_blocked(n);
+	tun_read(n->tun);
+	transmit(n);
+	dataplane_answer(n->dataplane, util_now_ms());
+}
+
+static void
+on_ready(void *arg)
+{
+	struct node *n = arg;
+
+	event_active(n->turn, EV_TIMEOUT, 0);
+}
+
+static uint64_t
+on_clock(void *arg)
+{
+	return util_now_us();
+}
+
+int
+node_make_turn(struct node *n)
+{
+	n->turn = event_new(n->base, -1, 0, on_turn, n);
+	return n->turn != NULL ? 0 : -1;
 }
 
 static void
@@ -87,11 +136,11 @@ on_connected(void *arg)
 }
 
 static int
-on_deliver(void *arg, const uint8_t *packet, size_t len)
+on_deliver(void *arg, const struct packet_offload *offload, const struct iovec *iov, int count)
 {
 	struct node *n = arg;
 
-	return tun_write(n->tun, packet, len);
+	return tun_write(n->tun, offload, iov, count);
 }
 
 /*
@@ -171,6 +220,7 @@ on_up(void *arg)
 	if (dataplane_native(n->dataplane) != NULL)
 		native_up(dataplane_native(n->dataplane),
 		    uplink_max_payload(n->uplink, NETWORK_TOPIC_MAX), util_now_ms());
+	on_ready(n); /* what has waited */
 	node_routes_default(n, true);
 	node_hooks_tell(n, true);
 	tell_service_manager(n);
@@ -181,7 +231,6 @@ on_down(void *arg)
 {
 	struct node *n = arg;
 
-	tun_resume(n->tun); /* to drop what comes, not to queue it */
 	node_routes_default(n, false);
 	node_hooks_tell(n, false);
 	tell_service_manager(n);
@@ -190,9 +239,7 @@ on_down(void *arg)
 static void
 on_writable(void *arg)
 {
-	struct node *n = arg;
-
-	tun_resume(n->tun);
+	transmit(arg);
 }
 
 void
@@ -223,7 +270,12 @@ struct tun_callbacks
 node_tun_callbacks(struct node *n)
 {
 	return (struct tun_callbacks){
-	    .packet = on_tun_packet, .burst_end = on_tun_burst_end, .gone = on_tun_gone, .arg = n};
+	    .packet = on_tun_packet,
+	    .lost = on_tun_lost,
+	    .burst_end = on_tun_burst_end,
+	    .gone = on_tun_gone,
+	    .arg = n,
+	};
 }
 
 struct dataplane_callbacks
@@ -234,6 +286,8 @@ node_dataplane_callbacks(struct node *n)
 	    .connected = on_connected,
 	    .deliver = on_deliver,
 	    .probe = on_probe_seen,
+	    .ready = on_ready,
+	    .clock_us = on_clock,
 	    .arg = n,
 	};
 }

@@ -20,9 +20,13 @@
 #include "uplink.h"
 #include "wheel.h"
 
+struct aead_cipher;
 struct cJSON;
 struct child;
 struct event;
+struct native_traffic;
+struct packet_pool;
+struct peer;
 struct settings;
 
 #define NODE_SIGNALS 4
@@ -57,6 +61,8 @@ struct node {
 	struct child_pool *children;
 	struct resolver *resolver;
 	struct netlink *netlink;
+	struct packet_pool *pool;
+	struct aead_cipher *cipher;
 	struct tun *tun;
 	struct peer_table *peers;
 	struct network network; /* of the native wire */
@@ -64,6 +70,7 @@ struct node {
 	struct uplink *uplink;
 	struct control *control;
 	struct event *signals[NODE_SIGNALS];
+	struct event *turn; /* to send what became ready while other things were done */
 
 	struct stats stats;
 	struct node_routes routes;
@@ -75,6 +82,7 @@ struct node {
 };
 
 /* node_flow.c */
+int node_make_turn(struct node *n);
 struct tun_callbacks node_tun_callbacks(struct node *n);
 struct dataplane_callbacks node_dataplane_callbacks(struct node *n);
 struct uplink_callbacks node_uplink_callbacks(struct node *n);
@@ -101,6 +109,11 @@ int node_apply_topics(struct node *n);
 /* node_network.c: derives the network's keys from the settings, which takes a second with a
  * passphrase. Returns 0, or -1 with a new string in *error. */
 int node_make_network(struct node *n, char **error);
+
+/* node_stages.c: the members of stats' "stages", and those of a peer that tell what waits for it
+ * and is on the way to it. */
+void node_report_stages(const struct node *n, struct cJSON *o);
+void node_report_traffic(const struct peer *p, const struct native_traffic *t, struct cJSON *o);
 
 /* node_control.c */
 extern const struct control_command node_commands[];

@@ -20,7 +20,7 @@
 /* When there are PEER_LEARNT_MAX, one that was silent for so long gives way to a new one. */
 #define PEER_LEARNT_YIELD_MS (60 * 1000)
 
-struct channel;
+struct native_lane;
 struct peer_table;
 
 enum peer_wire { PEER_NATIVE, PEER_MQTT_VPN };
@@ -50,9 +50,9 @@ struct peer {
 	uint64_t learnt_ms; /* when; of one that was learnt */
 	uint64_t heard_ms;  /* when its last packet came; 0 for never */
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
-	uint64_t drops;		   /* packets to it and messages from it that were dropped */
-	struct channel **channels; /* belong to native, who frees them when told that p goes */
-	size_t channel_count;
+	uint64_t drops;		    /* packets to it and messages from it that were dropped */
+	struct native_lane **lanes; /* belong to native, who frees them when told that p goes */
+	size_t lane_count;
 	struct peer *next;
 	struct peer **at; /* where the pointer to it is; of the table alone */
 };

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead_cipher.h"
+
 #define FIRST_SIZE 16
 #define AD_LEN (FRAME_HEADER_LEN + NETWORK_TAG_LEN)
 
@@ -19,15 +21,17 @@ struct session_table {
 	struct session **slots; /* NULL: the slot is free */
 	size_t size;		/* a power of two, at least twice count */
 	size_t count;
+	struct aead_cipher *cipher; /* borrowed; may be NULL */
 };
 
 struct session_table *
-session_table_new(void)
+session_table_new(struct aead_cipher *cipher)
 {
 	struct session_table *t = calloc(1, sizeof(*t));
 
 	if (t == NULL)
 		return NULL;
+	t->cipher = cipher;
 	t->size = FIRST_SIZE;
 	t->slots = calloc(t->size, sizeof(struct session *));
 	if (t->slots == NULL) {
@@ -107,6 +111,7 @@ session_new(struct session_table *t, void *owner)
 	if (s == NULL)
 		return NULL;
 	s->owner = owner;
+	s->cipher = t->cipher;
 	s->local_index = unused_index(t);
 	replay_init(&s->replay, 0);
 	t->slots[probe(t->slots, t->size, s->local_index)] = s;
@@ -143,6 +148,8 @@ session_free(struct session_table *t, struct session *s)
 	remove_slot(t, i);
 	aead_wipe(s, sizeof(*s));
 	free(s);
+	if (t->cipher != NULL)
+		aead_cipher_forget(t->cipher);
 }
 
 struct session *
@@ -170,9 +177,23 @@ session_seal(struct session *s, enum frame_type type, uint8_t *buf, size_t len)
 	assert(s->has_keys && s->tx_counter < UINT64_MAX);
 	frame_write(buf, &h);
 	associate(ad, buf, s->tx_tag);
-	aead_seal(plain, plain, len, ad, sizeof(ad), s->tx_counter, s->tx_key);
+	if (s->cipher != NULL)
+		aead_cipher_seal(
+		    s->cipher, plain, plain, len, ad, sizeof(ad), s->tx_counter, s->tx_key);
+	else
+		aead_seal(plain, plain, len, ad, sizeof(ad), s->tx_counter, s->tx_key);
 	s->tx_counter++;
 	return len + SESSION_OVERHEAD;
+}
+
+static int
+open_sealed(const struct session *s, uint8_t *plain, const uint8_t *sealed, size_t len,
+    const uint8_t ad[AD_LEN], uint64_t counter)
+{
+	if (s->cipher != NULL)
+		return aead_cipher_open(
+		    s->cipher, plain, sealed, len, ad, AD_LEN, counter, s->rx_key);
+	return aead_open(plain, sealed, len, ad, AD_LEN, counter, s->rx_key);
 }
 
 int
@@ -189,8 +210,8 @@ session_open(struct session *s, const struct frame_header *h, const uint8_t *mes
 	if (replay_check(&s->replay, h->counter) != REPLAY_FRESH)
 		return SESSION_REPLAYED;
 	associate(ad, message, s->rx_tag);
-	if (aead_open(plain, message + FRAME_HEADER_LEN, len - FRAME_HEADER_LEN, ad, sizeof(ad),
-		h->counter, s->rx_key) == -1)
+	if (open_sealed(
+		s, plain, message + FRAME_HEADER_LEN, len - FRAME_HEADER_LEN, ad, h->counter) == -1)
 		return SESSION_FORGED;
 	replay_accept(&s->replay, h->counter);
 	return (int)(len - SESSION_OVERHEAD);

@@ -20,17 +20,20 @@
 /* After so many messages a key is due to be changed; far below what would repeat a counter. */
 #define SESSION_REKEY_MESSAGES (UINT64_C(1) << 60)
 
+struct aead_cipher;
 struct session_table;
 
 struct session {
-	void *owner;	       /* borrowed */
-	uint32_t local_index;  /* what the other writes into its messages */
-	uint32_t remote_index; /* what we write */
-	bool initiator;	       /* we began it */
-	bool has_keys;	       /* false while our first message waits for its answer */
-	bool second_choice;    /* to be heard, but not to be sent with: see channel */
+	void *owner;		    /* borrowed */
+	struct aead_cipher *cipher; /* borrowed, of the table; NULL: aead_seal() and aead_open() */
+	uint32_t local_index;	    /* what the other writes into its messages */
+	uint32_t remote_index;	    /* what we write */
+	bool initiator;		    /* we began it */
+	bool has_keys;		    /* false while our first message waits for its answer */
+	bool second_choice;	    /* to be heard, but not to be sent with: see channel */
 	uint64_t created_ms;
 	uint32_t max_message; /* largest message that the other takes */
+	uint16_t features;    /* that it has told, FRAME_FEATURE_... */
 	uint64_t tx_counter;  /* of the next message */
 	uint8_t tx_key[AEAD_KEY_LEN], rx_key[AEAD_KEY_LEN];
 	uint8_t tx_tag[NETWORK_TAG_LEN], rx_tag[NETWORK_TAG_LEN]; /* destinations */
@@ -46,13 +49,15 @@ enum session_error {
 	SESSION_FORGED = -3,
 };
 
-struct session_table *session_table_new(void);
+/* Borrows cipher, which seals and opens all messages; NULL: aead_seal() and aead_open() do. Returns
+ * NULL when memory is short. */
+struct session_table *session_table_new(struct aead_cipher *cipher);
 /* Accepts NULL. Sessions must have been freed. */
 void session_table_free(struct session_table *t);
 size_t session_table_count(const struct session_table *t);
 
-/* A session without keys, zeroed but for owner and a random local_index that is unique in t and not
- * 0. Returns NULL when memory is short. */
+/* A session without keys, zeroed but for owner, cipher and a random local_index that is unique in t
+ * and not 0. Returns NULL when memory is short. */
 struct session *session_new(struct session_table *t, void *owner);
 /* Takes it out of the table, wipes and frees it. Accepts NULL. */
 void session_free(struct session_table *t, struct session *s);

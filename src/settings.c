@@ -248,6 +248,7 @@ settings_restart_needed(const struct settings *running, const struct settings *n
 	    {"interface name", same_text(running->interface, new->interface)},
 	    {"address", same_addresses(running, new)},
 	    {"mtu", running->mtu == new->mtu},
+	    {"offload", running->offload == new->offload},
 	    {"wire", running->wire == new->wire},
 	    {"mode", running->mode == new->mode},
 	    {"network", same_text(running->network, new->network)},

@@ -24,6 +24,7 @@ enum settings_wire { WIRE_NATIVE, WIRE_MQTT_VPN };
 enum settings_mode { MODE_PSK, MODE_PUBKEY };
 enum settings_topics { TOPICS_HASHED, TOPICS_PLAIN };
 enum settings_padding { PADDING_NONE, PADDING_16, PADDING_BUCKETS };
+enum settings_offload { OFFLOAD_YES, OFFLOAD_NO, OFFLOAD_UDP };
 enum settings_transport { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UNIX };
 
 struct settings_broker {
@@ -46,6 +47,10 @@ struct settings_broker {
 	bool tls_verify;       /* default true */
 	uint32_t keepalive_s;  /* 60; 5 to 3600 */
 	uint32_t timeout_s;    /* for each stage of connecting: 10; 1 to 120 */
+	/* What the broker takes from us; 0: no limit. */
+	uint32_t max_message;	/* largest payload, in bytes */
+	uint32_t max_rate;	/* messages a second */
+	uint32_t max_bandwidth; /* bytes a second */
 };
 
 struct settings_peer {
@@ -66,9 +71,10 @@ struct settings {
 	struct prefix *addrs; /* of the interface */
 	size_t addr_count;
 	uint16_t mtu;
-	char *client_id;	 /* NULL: "MQTT_VPN_" and random */
-	enum settings_wire wire; /* native */
-	char *topic_prefix;	 /* "mqttip" */
+	enum settings_offload offload; /* yes */
+	char *client_id;	       /* NULL: "MQTT_VPN_" and random */
+	enum settings_wire wire;       /* native */
+	char *topic_prefix;	       /* "mqttip" */
 	/* Of the mqtt_vpn wire: the first line of passphrase-file, or -k, or, beside the native
 	 * wire, the first line of mqtt-vpn-password-file. NULL: bare packets. */
 	char *password;

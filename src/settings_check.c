@@ -8,6 +8,8 @@
 #include "settings_internal.h"
 
 #define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
+/* By so much at most is a message longer than its packet: with a multicast packet's signature. */
+#define MESSAGE_OVERHEAD 128
 
 static int
 check_interface(struct settings_draft *d)
@@ -67,6 +69,20 @@ check_pair(struct settings_draft *d, size_t number, const char *key, const char 
 	return settings_fail(d, "of no use without %s: expected both", other);
 }
 
+/* A broker that could not be sent a whole packet would lose the large ones only. */
+static int
+check_max_message(struct settings_draft *d, size_t number)
+{
+	uint32_t most = d->s->brokers[number].max_message, needed = d->s->mtu + MESSAGE_OVERHEAD;
+
+	if (most == 0 || most >= needed)
+		return 0;
+	settings_look_at(d, SETTINGS_BROKER, "max-message", number, 0);
+	return settings_fail(d,
+	    "%u is too small for packets of %u bytes (mtu): expected at least %u, or a smaller mtu",
+	    most, d->s->mtu, needed);
+}
+
 static int
 check_broker(struct settings_draft *d, size_t number)
 {
@@ -88,7 +104,7 @@ check_broker(struct settings_draft *d, size_t number)
 	    check_pair(
 		d, number, "password-command", b->password_command, "username", b->username) == -1)
 		return -1;
-	return 0;
+	return check_max_message(d, number);
 }
 
 int

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 
 #include "compat.h"
+#include "frame.h"
 #include "util.h"
 
 #define TEXT_MAX 1024
@@ -124,6 +125,35 @@ set_number(struct settings_draft *d, const struct settings_key *k, const char *v
 	return parse_number(d, k, value, settings_field(d, k));
 }
 
+/* Thousands and more may be written with a letter. */
+static int
+set_quantity(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	static const struct {
+		const char *letter;
+		uint32_t scale;
+	} scales[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}};
+	uint32_t *field = settings_field(d, k), scale = 0;
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	for (size_t i = 0; i < ARRAY_LEN(scales); i++) {
+		if (strcmp(end, scales[i].letter) == 0)
+			scale = scales[i].scale;
+	}
+	if (!isdigit((unsigned char)value[0]) || scale == 0)
+		return settings_fail(d,
+		    "'%s' is not a number: expected one from %u to %u, such as 2000 or 2k", value,
+		    k->min, k->max);
+	if (errno != 0 || n > k->max / scale || n * scale < k->min)
+		return settings_fail(d, "'%s' is out of range: expected a number from %u to %u",
+		    value, k->min, k->max);
+	*field = (uint32_t)n * scale;
+	return 0;
+}
+
 static int
 set_mtu(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
@@ -225,6 +255,8 @@ static const struct settings_words topics = {
     "a form of topics", "hashed or plain", {[TOPICS_HASHED] = "hashed", [TOPICS_PLAIN] = "plain"}};
 static const struct settings_words paddings = {"a padding", "none, 16 or buckets",
     {[PADDING_NONE] = "none", [PADDING_16] = "16", [PADDING_BUCKETS] = "buckets"}};
+static const struct settings_words offloads = {"an offload", "yes, no or udp",
+    {[OFFLOAD_YES] = "yes", [OFFLOAD_NO] = "no", [OFFLOAD_UDP] = "udp"}};
 
 static const struct settings_key keys[] = {
     {SETTINGS_ROOT, "wire", .set = set_word, .words = &wires, .offset = ROOT(wire)},
@@ -262,6 +294,7 @@ static const struct settings_key keys[] = {
     {SETTINGS_ROOT, "group", .set = set_ascii, .offset = ROOT(group), .max = 64},
     {SETTINGS_INTERFACE, "address", .set = settings_add_own_address, .list = true},
     {SETTINGS_INTERFACE, "mtu", .set = set_mtu, .min = 576, .max = 65000},
+    {SETTINGS_INTERFACE, "offload", .set = set_word, .words = &offloads, .offset = ROOT(offload)},
     {SETTINGS_INTERFACE, "up", .set = set_text, .offset = ROOT(up), .max = TEXT_MAX},
     {SETTINGS_INTERFACE, "down", .set = set_text, .offset = ROOT(down), .max = TEXT_MAX},
     {SETTINGS_BROKER, "username", .set = set_text, .offset = BROKER(username), .max = TEXT_MAX},
@@ -273,6 +306,12 @@ static const struct settings_key keys[] = {
 	.max = 3600},
     {SETTINGS_BROKER, "timeout", .set = set_number, .offset = BROKER(timeout_s), .min = 1,
 	.max = 120},
+    {SETTINGS_BROKER, "max-message", .set = set_quantity, .offset = BROKER(max_message),
+	.min = FRAME_MESSAGE_MIN, .max = 268435455},
+    {SETTINGS_BROKER, "max-rate", .set = set_quantity, .offset = BROKER(max_rate), .min = 1,
+	.max = 1000000},
+    {SETTINGS_BROKER, "max-bandwidth", .set = set_quantity, .offset = BROKER(max_bandwidth),
+	.min = 1000, .max = 4000000000},
     {SETTINGS_BROKER, "ca-file", .set = set_path, .offset = BROKER(ca_file), .max = TEXT_MAX,
 	.access = ACCESS_READ, .tls = true},
     {SETTINGS_BROKER, "crl-file", .set = set_path, .offset = BROKER(crl_file), .max = TEXT_MAX,

@@ -1,5 +1,5 @@
 /*
- * The TUN device, by Linux' /dev/net/tun.
+ * The TUN device, by Linux' /dev/net/tun: opening and reading.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,22 +17,31 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "ip.h"
+#include "offload.h"
+#include "packet.h"
+#include "tun_internal.h"
 #include "util.h"
 
 #define DEVICE "/dev/net/tun"
 
-struct tun {
-	int fd;
-	char name[TUN_NAME_MAX];
-	unsigned int ifindex;
-	bool was_persistent;
-	bool paused;
-	bool gone;
-	struct tun_callbacks callbacks;
-	struct event *readable;
-	size_t headroom;
-	size_t read_max; /* one more than a packet may have, so that a longer one shows */
-	uint8_t *buf;
+/* Newer than the headers of some who can use them: Linux 6.2. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+struct rung {
+	unsigned long flags;
+	enum tun_offload granted;
+};
+
+/* The kernel takes all of the flags or none. */
+static const struct rung ladder[] = {
+    {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6, TUN_OFFLOAD_UDP},
+    {TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, TUN_OFFLOAD_TCP},
+    {TUN_F_CSUM, TUN_OFFLOAD_NONE},
+    {0, TUN_OFFLOAD_NONE},
 };
 
 _Static_assert(TUN_NAME_MAX == IFNAMSIZ, "an interface's name has the kernel's length");
@@ -80,16 +89,53 @@ attach_error(const char *name, int cause)
 	}
 }
 
+/* Where virtio headers are unknown, a device without them does as well. */
 static int
-attach(struct tun *t, const char *name)
+set_interface(struct tun *t, struct ifreq *ifr, bool with_header)
+{
+	int len = OFFLOAD_HEADER_LEN;
+
+	if (with_header) {
+		ifr->ifr_flags |= IFF_VNET_HDR;
+		if (ioctl(t->fd, TUNSETIFF, ifr) == 0) {
+			t->has_header = true;
+			/* A persistent one has what its last user set. */
+			return ioctl(t->fd, TUNSETVNETHDRSZ, &len);
+		}
+		if (errno != EINVAL)
+			return -1;
+		ifr->ifr_flags &= ~IFF_VNET_HDR;
+	}
+	return ioctl(t->fd, TUNSETIFF, ifr);
+}
+
+/* Also where nothing is asked: a persistent one may still have what its last user set, packets to
+ * be cut and summed. */
+static int
+set_offload(struct tun *t, enum tun_offload asked)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ladder); i++) {
+		const struct rung *r = &ladder[i];
+
+		if (r->granted > asked || (r->flags != 0 && !t->has_header))
+			continue;
+		if (ioctl(t->fd, TUNSETOFFLOAD, r->flags) == 0) {
+			t->granted = r->granted;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int
+attach(struct tun *t, const char *name, enum tun_offload offload)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
 
 	memcpy(ifr.ifr_name, name, strlen(name));
-	if (ioctl(t->fd, TUNSETIFF, &ifr) == -1)
+	if (set_interface(t, &ifr, offload != TUN_OFFLOAD_NONE) == -1)
 		return -1;
-	/* A persistent one may still have what its last user set: packets to be cut and summed. */
-	if (ioctl(t->fd, TUNSETOFFLOAD, 0UL) == -1)
+	if (set_offload(t, offload) == -1)
 		return -1;
 	if (ioctl(t->fd, TUNGETIFF, &ifr) == -1)
 		return -1;
@@ -107,17 +153,95 @@ report_gone(struct tun *t, int cause)
 	t->callbacks.gone(t->callbacks.arg, cause);
 }
 
+/* How long the next packet is shows only when it has been read: both sizes are at hand. */
+static bool
+make_room(struct tun *t)
+{
+	if (t->small == NULL)
+		t->small = packet_get(t->pool, PACKET_SMALL);
+	if (t->large == NULL)
+		t->large = packet_get(t->pool, PACKET_LARGE);
+	return t->small != NULL && t->large != NULL;
+}
+
+/* Reads one to the side: it would keep the descriptor readable for ever. */
+static int
+discard_one(struct tun *t)
+{
+	uint8_t scratch[OFFLOAD_HEADER_LEN + 1];
+
+	if (read(t->fd, scratch, sizeof(scratch)) == -1)
+		return errno;
+	t->callbacks.lost(t->callbacks.arg);
+	return 0;
+}
+
+/* What is no IP packet has nothing left to do on it, and is its reader's to judge. */
+static bool
+describe(const struct tun *t, const uint8_t *header, struct packet *p)
+{
+	struct ip_info info;
+
+	p->offload = (struct packet_offload){0};
+	if (!t->has_header || ip_parse(p->data, p->len, &info) != IP_OK)
+		return true;
+	return offload_from_kernel(header, p->data, p->len, &p->offload) == 0;
+}
+
+static void
+deliver(struct tun *t, const uint8_t *header, size_t len)
+{
+	struct packet **at = len <= PACKET_SMALL ? &t->small : &t->large;
+	struct packet *p = *at;
+
+	if (len > PACKET_SMALL)
+		memcpy(p->data, t->small->data, PACKET_SMALL);
+	p->len = len;
+	if (len == 0 || len > PACKET_MAX || !describe(t, header, p)) {
+		t->callbacks.lost(t->callbacks.arg);
+		return;
+	}
+	*at = NULL;
+	t->callbacks.packet(t->callbacks.arg, p);
+}
+
+/* A small packet arrives where it stays; of a large one that much is copied in front of the rest.
+ * Returns its length, or -1 with errno. */
+static ssize_t
+read_one(struct tun *t)
+{
+	uint8_t header[OFFLOAD_HEADER_LEN];
+	struct iovec iov[] = {
+	    {header, sizeof(header)},
+	    {t->small->data, PACKET_SMALL},
+	    {t->large->data + PACKET_SMALL, PACKET_LARGE - PACKET_SMALL},
+	};
+	size_t before = t->has_header ? sizeof(header) : 0;
+	ssize_t len = t->has_header ? readv(t->fd, iov, 3) : readv(t->fd, iov + 1, 2);
+
+	/* EINVAL: it is of a kind that the header has no words for; the kernel dropped it. */
+	if (len == -1 && errno != EINVAL)
+		return -1;
+	len = len < (ssize_t)before ? 0 : len - (ssize_t)before;
+	deliver(t, header, (size_t)len);
+	return len;
+}
+
 /* Returns 0, or the errno that ended it. */
 static int
 read_burst(struct tun *t)
 {
+	size_t bytes = 0;
 	ssize_t len;
 
-	for (int i = 0; i < TUN_BURST; i++) {
-		len = read(t->fd, t->buf + t->headroom, t->read_max);
+	for (int i = 0; i < TUN_BURST && bytes < TUN_BURST_BYTES; i++) {
+		if (!make_room(t))
+			return discard_one(t);
+		len = read_one(t);
 		if (len == -1)
 			return errno;
-		if (!t->callbacks.packet(t->callbacks.arg, t->buf, (size_t)len))
+		bytes += (size_t)len;
+		if (t->paused)
 			break;
 	}
 	return 0;
@@ -135,9 +259,16 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		report_gone(t, cause);
 }
 
+void
+tun_read(struct tun *t)
+{
+	if (!t->paused && !t->gone)
+		on_readable(t->fd, EV_READ, t);
+}
+
 struct tun *
-tun_open(struct event_base *base, const char *name, size_t headroom, size_t max_packet,
-    const struct tun_callbacks *callbacks, char **error)
+tun_open(struct event_base *base, const char *name, struct packet_pool *pool,
+    enum tun_offload offload, const struct tun_callbacks *callbacks, char **error)
 {
 	struct tun *t = NULL;
 
@@ -151,20 +282,18 @@ tun_open(struct event_base *base, const char *name, size_t headroom, size_t max_
 		goto no_memory;
 	t->callbacks = *callbacks;
 	t->paused = true;
-	t->headroom = headroom;
-	t->read_max = max_packet + 1;
+	t->pool = pool;
 	t->fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (t->fd == -1) {
 		*error = open_error(errno);
 		goto fail;
 	}
-	if (attach(t, name) == -1) {
+	if (attach(t, name, offload) == -1) {
 		*error = attach_error(name, errno);
 		goto fail;
 	}
-	t->buf = malloc(t->headroom + t->read_max);
 	t->readable = event_new(base, t->fd, EV_READ | EV_PERSIST, on_readable, t);
-	if (t->buf == NULL || t->readable == NULL)
+	if (t->readable == NULL)
 		goto no_memory;
 	return t;
 no_memory:
@@ -183,7 +312,8 @@ tun_close(struct tun *t)
 		event_free(t->readable);
 	if (t->fd != -1)
 		close(t->fd);
-	free(t->buf);
+	packet_put(t->pool, t->small);
+	packet_put(t->pool, t->large);
 	free(t);
 }
 
@@ -205,6 +335,12 @@ tun_was_persistent(const struct tun *t)
 	return t->was_persistent;
 }
 
+enum tun_offload
+tun_offload(const struct tun *t)
+{
+	return t->granted;
+}
+
 void
 tun_pause(struct tun *t)
 {
@@ -220,16 +356,4 @@ tun_resume(struct tun *t)
 	t->paused = false;
 	if (!t->gone)
 		event_add(t->readable, NULL);
-}
-
-int
-tun_write(struct tun *t, const uint8_t *packet, size_t len)
-{
-	if (write(t->fd, packet, len) != -1)
-		return 0;
-	/* The interface was deleted, which nobody sees while reading pauses: go and look. EIO only
-	 * means that it is set down. */
-	if (errno == EBADFD && !t->gone)
-		event_active(t->readable, EV_READ, 0);
-	return -1;
 }

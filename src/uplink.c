@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "child.h"
+#include "stats.h"
 #include "tls.h"
 #include "uplink_internal.h"
 #include "util.h"
@@ -26,6 +27,9 @@
 #define DOUBT_ANSWER_MS 15000
 /* After a change of the network the connection is probably gone: no need to wait for long. */
 #define CHANGE_ANSWER_MS 5000
+/* The bytes of a PUBLISH beside topic and payload, at most: the fixed header, the length of the
+ * topic, and that of the properties (MQTT 5, 3.3). */
+#define PUBLISH_OVERHEAD 8
 
 struct uplink_broker *
 uplink_current(const struct uplink *u)
@@ -46,6 +50,8 @@ uplink_drop_link(struct uplink *u)
 {
 	link_free(u->link);
 	u->link = NULL;
+	wheel_cancel(u->p.wheel, &u->pace_timer);
+	u->pacer = (struct pacer){0};
 	tls_free(u->retired_tls);
 	u->retired_tls = NULL;
 	u->batch_count = 0;
@@ -173,6 +179,48 @@ end_connection(struct uplink *u)
 	u->cb.down(u->cb.arg);
 }
 
+/* Pacing. */
+
+static void
+on_due(void *arg, uint64_t now_ms)
+{
+	struct uplink *u = arg;
+
+	if (u->state == UPLINK_UP && !link_blocked(u->link))
+		u->cb.writable(u->cb.arg);
+}
+
+/* What the present settings of the broker allow; what went under others is forgotten. */
+static void
+apply_limits(struct uplink *u)
+{
+	const struct settings_broker *b = uplink_current(u)->settings;
+
+	if (u->pacer.max_rate == b->max_rate && u->pacer.max_bandwidth == b->max_bandwidth)
+		return;
+	u->pacer = (struct pacer){.max_rate = b->max_rate, .max_bandwidth = b->max_bandwidth};
+	if (wheel_pending(&u->pace_timer))
+		wheel_set(u->p.wheel, &u->pace_timer, 0, on_due, u);
+}
+
+static void
+pace(struct uplink *u, size_t bytes)
+{
+	uint64_t now_us, due_us;
+
+	apply_limits(u);
+	if (u->pacer.max_rate == 0 && u->pacer.max_bandwidth == 0)
+		return;
+	now_us = util_now_us();
+	pacer_sent(&u->pacer, bytes, now_us);
+	due_us = pacer_due_us(&u->pacer, now_us);
+	if (due_us <= now_us)
+		return;
+	if (!wheel_pending(&u->pace_timer))
+		stats_count(u->p.stats, STAT_TX_PACED);
+	wheel_set(u->p.wheel, &u->pace_timer, (due_us + 999) / 1000, on_due, u);
+}
+
 int
 uplink_set_brokers(
     struct uplink *u, const struct settings_broker *settings, size_t count, char **error)
@@ -196,7 +244,9 @@ uplink_set_brokers(
 	u->brokers = brokers;
 	u->broker_count = count;
 	u->failed_in_row = 0;
-	if (!keep && u->state != UPLINK_STOPPED)
+	if (keep)
+		apply_limits(u);
+	else if (u->state != UPLINK_STOPPED)
 		uplink_attempt(u);
 	return 0;
 }
@@ -278,7 +328,15 @@ uplink_is_up(const struct uplink *u)
 bool
 uplink_blocked(const struct uplink *u)
 {
-	return u->link != NULL && link_blocked(u->link);
+	return u->link != NULL && (wheel_pending(&u->pace_timer) || link_blocked(u->link));
+}
+
+static size_t
+max_message(const struct uplink *u)
+{
+	uint32_t most = uplink_current(u)->settings->max_message;
+
+	return most != 0 ? most : SIZE_MAX;
 }
 
 int
@@ -288,15 +346,27 @@ uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t 
 		errno = ENOTCONN;
 		return -1;
 	}
+	if (len > max_message(u)) {
+		errno = EMSGSIZE;
+		return -1;
+	}
 	if (u->state == UPLINK_UP && !u->doubting)
 		uplink_begin_doubt(u, DOUBT_AFTER_MS, DOUBT_ANSWER_MS);
-	return link_publish(u->link, topic, payload, len);
+	if (link_publish(u->link, topic, payload, len) == -1)
+		return -1;
+	pace(u, PUBLISH_OVERHEAD + strlen(topic) + len);
+	return 0;
 }
 
 size_t
 uplink_max_payload(const struct uplink *u, size_t topic_len)
 {
-	return u->link != NULL ? link_max_payload(u->link, topic_len) : SIZE_MAX;
+	size_t most;
+
+	if (u->link == NULL)
+		return SIZE_MAX;
+	most = link_max_payload(u->link, topic_len);
+	return most < max_message(u) ? most : max_message(u);
 }
 
 void

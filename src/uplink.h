@@ -77,12 +77,13 @@ void uplink_start(struct uplink *u);
 void uplink_stop(struct uplink *u);
 
 bool uplink_is_up(const struct uplink *u);
-/* Publish nothing more until writable(). */
+/* Publish nothing more until writable(): the connection is full, or the broker's max-rate or
+ * max-bandwidth used up. What must not wait may be published in any case. */
 bool uplink_blocked(const struct uplink *u);
 /* Returns 0, or -1 with errno: ENOTCONN, EMSGSIZE. */
 int uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t len);
-/* The largest payload that the broker takes for a topic of this length; SIZE_MAX if it named no
- * limit, and where there is no connection. */
+/* The largest payload that the broker takes for a topic of this length, by its own word or by
+ * max-message; SIZE_MAX if neither names a limit, and where there is no connection. */
 size_t uplink_max_payload(const struct uplink *u, size_t topic_len);
 
 /* Sends the present probe once more, if there is a connection. */

@@ -12,6 +12,7 @@
 
 #include "backoff.h"
 #include "link.h"
+#include "pacer.h"
 #include "resolve.h"
 #include "uplink.h"
 #include "wheel.h"
@@ -74,7 +75,9 @@ struct uplink {
 	char address_text[ADDR_TEXT_MAX + 16]; /* "192.0.2.1:8883" */
 
 	struct link *link;
-	struct tls *retired_tls; /* what link uses, when it outlived its broker's settings */
+	struct tls *retired_tls;       /* what link uses, when it outlived its broker's settings */
+	struct pacer pacer;	       /* of link */
+	struct wheel_timer pace_timer; /* pending while no message is due */
 	size_t batch[UPLINK_SUBSCRIBE_BATCH], batch_count; /* what the awaited SUBACK is about */
 	int batch_mid;
 	uint8_t token[UPLINK_TOKEN_LEN], old_token[UPLINK_TOKEN_LEN];

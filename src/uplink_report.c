@@ -81,6 +81,24 @@ report_tls(const struct uplink *u, cJSON *object)
 		cJSON_AddNullToObject(o, "own_days_left");
 }
 
+static void
+report_path(const struct uplink *u, cJSON *object)
+{
+	struct link_path_facts facts;
+	cJSON *o;
+
+	if (u->link == NULL || uplink_current(u)->settings->transport == TRANSPORT_UNIX) {
+		cJSON_AddNullToObject(object, "path");
+		return;
+	}
+	link_path_facts(u->link, &facts);
+	o = cJSON_AddObjectToObject(object, "path");
+	cJSON_AddNumberToObject(o, "rtt_us", facts.rtt_us);
+	cJSON_AddNumberToObject(o, "min_rtt_us", facts.min_rtt_us);
+	cJSON_AddNumberToObject(o, "delivery_rate", (double)facts.delivery_rate);
+	cJSON_AddNumberToObject(o, "held", (double)facts.held);
+}
+
 void
 uplink_report(const struct uplink *u, cJSON *object)
 {
@@ -98,6 +116,7 @@ uplink_report(const struct uplink *u, cJSON *object)
 						    : "3.1.1");
 	cJSON_AddStringToObject(object, "client_id", u->p.client_id);
 	report_tls(u, object);
+	report_path(u, object);
 	add_text_or_null(object, "last_error", u->last_error[0] != '\0' ? u->last_error : NULL);
 	if (u->state == UPLINK_WAITING)
 		cJSON_AddNumberToObject(object, "retry_in_ms",

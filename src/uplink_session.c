@@ -163,7 +163,7 @@ on_link_writable(void *arg)
 {
 	struct uplink *u = arg;
 
-	if (u->state == UPLINK_UP)
+	if (u->state == UPLINK_UP && !wheel_pending(&u->pace_timer))
 		u->cb.writable(u->cb.arg);
 }
 

@@ -137,6 +137,19 @@ print_tls(FILE *out, const struct cJSON *tls)
 }
 
 static void
+print_path(FILE *out, const struct cJSON *path)
+{
+	char held[VPNCTL_SCALED_MAX];
+
+	if (!cJSON_IsObject(path))
+		return;
+	line(out, "", "round trip to the broker %.1f ms, at best %.1f ms; %sB under way",
+	    (double)vpnctl_get_uint(path, "rtt_us") / 1000,
+	    (double)vpnctl_get_uint(path, "min_rtt_us") / 1000,
+	    vpnctl_text_scaled((double)vpnctl_get_uint(path, "held"), held, sizeof(held)));
+}
+
+static void
 print_link_state(FILE *out, const struct cJSON *link)
 {
 	static const struct {
@@ -186,6 +199,7 @@ print_link(FILE *out, const struct cJSON *link)
 	    protocol != NULL ? protocol : "", protocol != NULL ? ", " : "",
 	    or_dash(vpnctl_get_text(link, "client_id")));
 	print_tls(out, vpnctl_item(link, "tls"));
+	print_path(out, vpnctl_item(link, "path"));
 }
 
 static void
@@ -308,6 +322,7 @@ vpnctl_text_stats(FILE *out, const struct cJSON *stats)
 			   *gauges = vpnctl_item(stats, "gauges"), *item;
 	int width = 0;
 
+	vpnctl_text_stages(out, vpnctl_item(stats, "stages"));
 	cJSON_ArrayForEach(item, list) widen(&width, or_dash(vpnctl_get_text(item, "name")));
 	cJSON_ArrayForEach(item, gauges) widen(&width, or_dash(item->string));
 	cJSON_ArrayForEach(item, list)

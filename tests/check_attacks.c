@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "handshake.h"
 #include "ip.h"
 #include "log.h"
+#include "multicast.h"
 #include "native_internal.h" /* the evil ones have a node's own means */
 #include "native_world.h"
 #include "replay.h"
@@ -26,7 +28,12 @@
 #define SESSIONS_MAX (3 + CHANNEL_PENDING_MAX)
 #define RECORDS_MAX 20000
 #define FLOOD 10000
-#define IPIP 4
+#define TCP_MAX 65300
+#define TCP_HEADER 20
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+#define TCP_URG 0x20
 
 static struct world w;
 static struct world_node *const a = &w.node[0], *const b = &w.node[1], *const evil = &w.node[2];
@@ -87,14 +94,30 @@ begin_with(const struct world_params *params)
 }
 
 static void
-begin(int mode, int nodes)
+begin_passing(const struct world_params *params)
 {
-	begin_with(&(struct world_params){.mode = (enum network_mode)mode, .nodes = nodes});
+	int nodes = params->nodes;
+
+	begin_with(params);
 	ck_assert(world_passes(&w, a, b));
 	if (nodes > 2) {
 		ck_assert(world_passes(&w, a, evil));
 		ck_assert(world_passes(&w, evil, b));
 	}
+}
+
+static void
+begin(int mode, int nodes)
+{
+	begin_passing(&(struct world_params){.mode = (enum network_mode)mode, .nodes = nodes});
+}
+
+/* Where many messages are kept back: their sender would else wait for a report. */
+static void
+begin_featureless(int mode, int nodes)
+{
+	begin_passing(&(struct world_params){
+	    .mode = (enum network_mode)mode, .nodes = nodes, .featureless = true});
 }
 
 /* Whatever was tried, those who have sessions still talk, and nothing has piled up. */
@@ -163,8 +186,8 @@ session_of(const struct world_node *n, const struct world_node *with)
 	struct session *s = NULL;
 
 	ck_assert_ptr_nonnull(p);
-	for (size_t i = 0; i < p->channel_count && s == NULL; i++)
-		s = channel_session(p->channels[i], w.now_ms);
+	for (size_t i = 0; i < p->lane_count && s == NULL; i++)
+		s = channel_session(p->lanes[i]->channel, w.now_ms);
 	ck_assert_ptr_nonnull(s);
 	return s;
 }
@@ -207,6 +230,16 @@ send_plain_in_vain(const uint8_t *plain, size_t len, enum stat_id reason)
 
 	give_in_vain(b, m, reason);
 	give_in_vain(b, m, STAT_RX_DROP_REPLAY);
+	free(m);
+}
+
+static void
+send_plain(const uint8_t *plain, size_t len)
+{
+	struct world_message *m = seal_plain(evil, b, plain, len);
+
+	world_give(b, m);
+	world_settle(&w);
 	free(m);
 }
 
@@ -289,7 +322,7 @@ START_TEST(reorder_in_window)
 	struct world_message *held[REPLAY_WINDOW];
 	size_t delivered;
 
-	begin(_i, 2);
+	begin_featureless(_i, 2);
 	delivered = b->delivered;
 	for (size_t i = 0; i < REPLAY_WINDOW; i++)
 		held[i] = hold_packet(a, b, "late");
@@ -309,7 +342,7 @@ START_TEST(reorder_beyond_window)
 {
 	struct world_message *held;
 
-	begin(_i, 2);
+	begin_featureless(_i, 2);
 	held = hold_packet(a, b, "too late");
 	for (int i = 0; i < REPLAY_WINDOW; i++)
 		world_send(a, b, "in time");
@@ -812,7 +845,7 @@ START_TEST(handshake_flood)
 	uint64_t answered, before;
 	double flood_s, data_s;
 
-	begin(_i, 3);
+	begin_featureless(_i, 3);
 	w.tap = NULL;
 	answered = count(b, STAT_HANDSHAKES_ANSWERED);
 	fill_flood(flood);
@@ -992,7 +1025,8 @@ spoof(const char *source)
 	used = frame_append(plain, used, sizeof(plain), packet, len);
 	send_plain_in_vain(plain, used, STAT_RX_DROP_SPOOFED);
 	spoofed = count(b, STAT_RX_DROP_SPOOFED);
-	native_broadcast(evil->native, world_addr(evil), packet, len, w.now_ms);
+	native_broadcast(evil->native, world_take_packet(evil, packet, len));
+	world_transmit(evil);
 	world_settle(&w);
 	ck_assert_uint_eq(count(b, STAT_RX_DROP_SPOOFED), spoofed + 1);
 	ck_assert_uint_eq(world_got(b, "not me") + world_got(b, "me"), 0);
@@ -1052,16 +1086,23 @@ END_TEST
 
 /* A good record, then this: none of them may come out. */
 static void
-send_behind_a_good_one(const uint8_t *bad, size_t len)
+send_behind_a_good_one_for(const uint8_t *bad, size_t len, enum stat_id reason)
 {
-	uint8_t packet[256], plain[1000];
+	static uint8_t plain[FRAME_MESSAGE_MAX];
+	uint8_t packet[256];
 	size_t used = world_packet(packet, world_addr(evil), world_addr(b), "good");
 
 	used = frame_append(plain, 0, sizeof(plain), packet, used);
 	ck_assert_uint_le(used + len, sizeof(plain));
 	memcpy(plain + used, bad, len);
-	send_plain_in_vain(plain, used + len, STAT_RX_DROP_BATCH);
-	send_plain_in_vain(bad, len, STAT_RX_DROP_BATCH);
+	send_plain_in_vain(plain, used + len, reason);
+	send_plain_in_vain(bad, len, reason);
+}
+
+static void
+send_behind_a_good_one(const uint8_t *bad, size_t len)
+{
+	send_behind_a_good_one_for(bad, len, STAT_RX_DROP_BATCH);
 }
 
 START_TEST(malformed_batch)
@@ -1301,7 +1342,8 @@ START_TEST(oversize_message)
 	ck_assert_uint_ne(
 	    ip_build(packet, sizeof(packet), world_addr(a), world_addr(b), 253, plain, 2000), 0);
 	world_send_raw(a, b, packet, 2020);
-	native_broadcast(a->native, world_addr(a), packet, 2020, w.now_ms);
+	native_broadcast(a->native, world_take_packet(a, packet, 2020));
+	world_transmit(a);
 	ck_assert_uint_eq(a->published, published);
 	ck_assert_uint_eq(count(a, STAT_TX_DROP_TOO_BIG), 2);
 	free(plain);
@@ -1309,48 +1351,164 @@ START_TEST(oversize_message)
 }
 END_TEST
 
-/* A record of a kind that we have not announced to take, around an IP packet. */
+/* Packets that ask the receiver for work: what it cannot vouch for never reaches the kernel. */
+
 static size_t
 make_record(uint8_t *out, enum frame_kind kind, size_t gso_size, const uint8_t *packet, size_t len)
 {
-	size_t used = 0;
+	size_t used = frame_put_head(out, kind, len, (uint16_t)gso_size);
 
-	out[used++] = (uint8_t)kind;
-	out[used++] = (uint8_t)(len >> 8);
-	out[used++] = (uint8_t)len;
-	if (kind == FRAME_SUPER) {
-		out[used++] = (uint8_t)(gso_size >> 8);
-		out[used++] = (uint8_t)gso_size;
-	}
 	memcpy(out + used, packet, len);
 	return used + len;
 }
 
-static void
-send_super(size_t gso_size)
+/* From evil to b: TCP with these flags and so many bytes of payload. */
+static size_t
+make_tcp(uint8_t *packet, size_t size, uint8_t flags, size_t payload_len)
 {
-	uint8_t packet[256], record_bytes[300];
-	size_t len = world_packet(packet, world_addr(evil), world_addr(b), "in many pieces");
+	uint8_t tcp[TCP_MAX] = {0x12, 0x34, 0, 22, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0x10};
+	size_t len;
 
-	len = make_record(record_bytes, FRAME_SUPER, gso_size, packet, len);
-	send_behind_a_good_one(record_bytes, len);
+	ck_assert_uint_le(TCP_HEADER + payload_len, sizeof(tcp));
+	memset(tcp + TCP_HEADER, 'x', payload_len);
+	len = ip_build(packet, size, world_addr(evil), world_addr(b), IPPROTO_TCP, tcp,
+	    TCP_HEADER + payload_len);
+	ck_assert_uint_ne(len, 0);
+	return len;
+}
+
+static void
+refuse_record(enum frame_kind kind, size_t gso_size, const uint8_t *packet, size_t len)
+{
+	static uint8_t bytes[FRAME_SUPER_RECORD_LEN + TCP_MAX + 100];
+
+	send_behind_a_good_one_for(
+	    bytes, make_record(bytes, kind, gso_size, packet, len), STAT_RX_DROP_OFFLOAD);
+}
+
+static void
+refuse_super(uint8_t flags, size_t payload_len, size_t gso_size)
+{
+	static uint8_t packet[TCP_MAX + 100];
+
+	refuse_record(
+	    FRAME_SUPER, gso_size, packet, make_tcp(packet, sizeof(packet), flags, payload_len));
+}
+
+/* The last that b's tunnel got: what there is left to do on it. */
+static const struct packet_offload *
+take_super(size_t payload_len, size_t gso_size)
+{
+	static uint8_t packet[TCP_MAX + 100], bytes[FRAME_SUPER_RECORD_LEN + TCP_MAX + 100];
+	size_t delivered = b->delivered, len;
+
+	len = make_tcp(packet, sizeof(packet), TCP_ACK, payload_len);
+	send_plain(bytes, make_record(bytes, FRAME_SUPER, gso_size, packet, len));
+	ck_assert_uint_eq(b->delivered, delivered + 1);
+	ck_assert_uint_eq(b->packets->len, len);
+	return &b->packets->offload;
 }
 
 START_TEST(gso_size_zero)
 {
 	begin(_i, 3);
-	send_super(0);
+	refuse_super(TCP_ACK, 3000, 0);
 	finish();
 }
 END_TEST
 
+START_TEST(gso_size_one)
+{
+	begin(_i, 3);
+	refuse_super(TCP_ACK, 3000, 1);
+	refuse_super(TCP_ACK, 3000, OFFLOAD_GSO_MIN - 1);
+	ck_assert_uint_eq(take_super(3000, OFFLOAD_GSO_MIN)->gso_size, OFFLOAD_GSO_MIN);
+	finish();
+}
+END_TEST
+
+/* The kernel never hears of a size that is larger than what is there. */
 START_TEST(gso_size_larger_than_packet)
 {
 	begin(_i, 3);
-	send_super(20 + strlen("in many pieces") + 1);
-	send_super(UINT16_MAX);
-	send_super(20 + strlen("in many pieces"));
-	send_super(1);
+	refuse_super(TCP_ACK, 3000, 3041);
+	refuse_super(TCP_ACK, 3000, UINT16_MAX);
+	ck_assert_uint_eq(take_super(3000, 3040)->gso_size, 0);
+	ck_assert_uint_eq(take_super(3000, 3000)->gso_size, 0);
+	ck_assert_uint_eq(take_super(3000, 2999)->gso_size, 2999);
+	finish();
+}
+END_TEST
+
+START_TEST(super_packet_of_too_many_pieces)
+{
+	static uint8_t packet[TCP_MAX + 100], udp[TCP_MAX];
+	size_t len = 8 + (OFFLOAD_UDP_PIECES_MAX + 1) * 300;
+
+	begin(_i, 3);
+	refuse_super(TCP_ACK, TCP_MAX - TCP_HEADER, OFFLOAD_GSO_MIN - 1); /* 256, and some */
+	udp[4] = (uint8_t)(len >> 8);
+	udp[5] = (uint8_t)len;
+	len = ip_build(
+	    packet, sizeof(packet), world_addr(evil), world_addr(b), IPPROTO_UDP, udp, len);
+	refuse_record(FRAME_SUPER, 300, packet, len);
+	finish();
+}
+END_TEST
+
+START_TEST(super_packet_that_opens_or_resets)
+{
+	begin(_i, 3);
+	refuse_super(TCP_SYN, 3000, 1000);
+	refuse_super(TCP_ACK | TCP_RST, 3000, 1000);
+	refuse_super(TCP_ACK | TCP_URG, 3000, 1000);
+	finish();
+}
+END_TEST
+
+/* Whatever the packet says of its checksum, the receiver computes what the kernel completes. */
+START_TEST(partial_checksum_that_lies)
+{
+	static uint8_t packet[TCP_MAX], bytes[FRAME_SUPER_RECORD_LEN + TCP_MAX];
+	const struct world_packet *honest, *lie;
+	size_t len;
+
+	begin(_i, 3);
+	len = make_tcp(packet, sizeof(packet), TCP_ACK, 1000);
+	send_plain(bytes, make_record(bytes, FRAME_PARTIAL, 0, packet, len));
+	honest = b->packets;
+	packet[IP_MIN_HEADER + OFFLOAD_TCP_CSUM] ^= 0xff;
+	send_plain(bytes, make_record(bytes, FRAME_PARTIAL, 0, packet, len));
+	lie = b->packets;
+	ck_assert_ptr_ne(honest, lie);
+	ck_assert(lie->offload.partial);
+	ck_assert_uint_eq(lie->offload.csum_start, IP_MIN_HEADER);
+	ck_assert_uint_eq(lie->offload.csum_offset, OFFLOAD_TCP_CSUM);
+	ck_assert_uint_eq(lie->len, len);
+	ck_assert_mem_eq(lie->bytes, honest->bytes, len);
+	/* where no header has room for a checksum */
+	len = world_packet(packet, world_addr(evil), world_addr(b), "no TCP");
+	refuse_record(FRAME_PARTIAL, 0, packet, len);
+	len = ip_build(
+	    packet, sizeof(packet), world_addr(evil), world_addr(b), IPPROTO_TCP, "short", 5);
+	refuse_record(FRAME_PARTIAL, 0, packet, len);
+	finish();
+}
+END_TEST
+
+START_TEST(super_packet_that_is_a_fragment)
+{
+	static uint8_t packet[TCP_MAX + 100];
+	size_t len;
+
+	begin(_i, 3);
+	len = make_tcp(packet, sizeof(packet), TCP_ACK, 3000);
+	packet[6] = 0x20; /* more fragments */
+	refuse_record(FRAME_SUPER, 1000, packet, len);
+	refuse_record(FRAME_PARTIAL, 0, packet, len);
+	packet[6] = 0;
+	packet[7] = 1; /* an offset */
+	refuse_record(FRAME_SUPER, 1000, packet, len);
 	finish();
 }
 END_TEST
@@ -1363,15 +1521,14 @@ START_TEST(ipv6_extension_header_overrun)
 	uint8_t packet[256], record_bytes[300];
 	size_t len;
 
-	begin(_i, 3);
+	begin_passing(
+	    &(struct world_params){.mode = (enum network_mode)_i, .nodes = 3, .configured = true});
 	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
 		len = ip_build(packet, sizeof(packet), &evil->addrs[1].addr, &b->addrs[1].addr, 0,
 		    chains[i], sizeof(chains[i]));
 		ck_assert_uint_ne(len, 0);
-		send_behind_a_good_one(
-		    record_bytes, make_record(record_bytes, FRAME_PARTIAL, 0, packet, len));
-		send_behind_a_good_one(
-		    record_bytes, make_record(record_bytes, FRAME_SUPER, 8, packet, len));
+		refuse_record(FRAME_PARTIAL, 0, packet, len);
+		refuse_record(FRAME_SUPER, 8, packet, len);
 		packet[5]++; /* the payload ends behind the packet */
 		send_behind_a_good_one(
 		    record_bytes, make_record(record_bytes, FRAME_PACKET, 0, packet, len));
@@ -1382,17 +1539,63 @@ END_TEST
 
 START_TEST(nested_tunnel_super_packet)
 {
-	uint8_t inner[256], outer[400], record_bytes[500];
-	size_t len;
+	static const uint8_t tunnels[] = {4, 41, 47}; /* IP, IPv6, GRE */
+	uint8_t inner[256], outer[400];
+	size_t len, outer_len;
 
 	begin(_i, 3);
 	len = world_packet(inner, world_addr(a), world_addr(b), "inner");
-	len = ip_build(outer, sizeof(outer), world_addr(evil), world_addr(b), IPIP, inner, len);
-	ck_assert_uint_ne(len, 0);
-	send_behind_a_good_one(
-	    record_bytes, make_record(record_bytes, FRAME_SUPER, 20, outer, len));
-	send_behind_a_good_one(
-	    record_bytes, make_record(record_bytes, FRAME_PARTIAL, 0, outer, len));
+	for (size_t i = 0; i < sizeof(tunnels); i++) {
+		outer_len = ip_build(
+		    outer, sizeof(outer), world_addr(evil), world_addr(b), tunnels[i], inner, len);
+		ck_assert_uint_ne(outer_len, 0);
+		refuse_record(FRAME_SUPER, 20, outer, outer_len);
+		refuse_record(FRAME_PARTIAL, 0, outer, outer_len);
+	}
+	finish();
+}
+END_TEST
+
+/* To all go packets only: nobody can know what all can do. */
+START_TEST(super_packet_to_all)
+{
+	static uint8_t plain[TCP_MAX + 200], packet[TCP_MAX + 100];
+	char topic[NETWORK_TOPIC_MAX];
+	struct world_message *m;
+	size_t len, delivered;
+
+	begin(_i, 3);
+	world_send_to_all(evil, "key");
+	world_settle(&w);
+	delivered = b->delivered;
+	len = make_tcp(packet, sizeof(packet), TCP_ACK, 3000);
+	len = make_record(plain + FRAME_MULTICAST_HEADER_LEN, FRAME_SUPER, 1000, packet, len);
+	len = multicast_seal(
+	    &evil->native->ids[0].sender, &evil->network, &evil->native->ids[0].id, plain, len);
+	network_topic(
+	    &evil->network, topic, evil->network.broadcast_part, evil->native->ids[0].id.part);
+	m = world_make(topic, plain, len);
+	give_in_vain(b, m, STAT_RX_DROP_BATCH);
+	free(m);
+	ck_assert_uint_eq(b->delivered, delivered);
+	finish();
+}
+END_TEST
+
+/* Questions and answers of a peer that makes them up change nothing but its own lane. */
+START_TEST(reports_of_what_was_never_sent)
+{
+	static const uint64_t tokens[] = {0, 1, 1000000, UINT64_MAX};
+	uint8_t plain[FRAME_REPORT_LEN + FRAME_ASK_LEN];
+	size_t used;
+
+	begin(_i, 3);
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		used = frame_append_report(plain, 0, tokens[i], tokens[3 - i]);
+		send_plain(plain, frame_append_ask(plain, used, tokens[i]));
+		ck_assert(world_passes(&w, evil, b));
+	}
+	ck_assert_uint_eq(count(b, STAT_RX_REPORTS), sizeof(tokens) / sizeof(tokens[0]));
 	finish();
 }
 END_TEST
@@ -1448,6 +1651,13 @@ main(void)
 	tcase_add_test(tcase, removed_peer_multicast);
 	add_looped(tcase, oversize_message);
 	add_looped(tcase, gso_size_zero);
+	add_looped(tcase, gso_size_one);
+	add_looped(tcase, super_packet_of_too_many_pieces);
+	add_looped(tcase, super_packet_that_opens_or_resets);
+	add_looped(tcase, partial_checksum_that_lies);
+	add_looped(tcase, super_packet_that_is_a_fragment);
+	add_looped(tcase, super_packet_to_all);
+	add_looped(tcase, reports_of_what_was_never_sent);
 	add_looped(tcase, gso_size_larger_than_packet);
 	add_looped(tcase, ipv6_extension_header_overrun);
 	add_looped(tcase, nested_tunnel_super_packet);

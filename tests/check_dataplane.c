@@ -18,12 +18,14 @@
 #include "link.h"
 #include "native.h"
 #include "network.h"
+#include "packet.h"
 #include "peer.h"
 #include "stats.h"
 #include "util.h"
 #include "wheel.h"
 
 #define MTU 1400
+#define HEADROOM 40 /* where tests build packets */
 #define MIXED_MTU 9000
 #define UDP 17
 #define PROBE_PROTOCOL 253
@@ -43,7 +45,9 @@ struct sent {
 struct node {
 	struct dataplane *dataplane;
 	struct peer_table *peers;
+	struct packet_pool *pool;
 	struct stats stats;
+	bool ready;
 	/* Where the native wire is used: all that it sent and nobody got yet, of both wires. */
 	struct network network;
 	struct wheel *wheel;
@@ -107,7 +111,7 @@ on_connected(void *arg)
 }
 
 static int
-on_deliver(void *arg, const uint8_t *packet, size_t len)
+on_deliver(void *arg, const struct packet_offload *offload, const struct iovec *iov, int count)
 {
 	struct node *n = arg;
 
@@ -115,9 +119,13 @@ on_deliver(void *arg, const uint8_t *packet, size_t len)
 		errno = n->deliver_error;
 		return -1;
 	}
-	ck_assert_uint_le(len, sizeof(n->packet));
-	memcpy(n->packet, packet, len);
-	n->packet_len = len;
+	ck_assert(!offload->partial);
+	n->packet_len = 0;
+	for (int i = 0; i < count; i++) {
+		ck_assert_uint_le(n->packet_len + iov[i].iov_len, sizeof(n->packet));
+		memcpy(n->packet + n->packet_len, iov[i].iov_base, iov[i].iov_len);
+		n->packet_len += iov[i].iov_len;
+	}
 	n->delivered++;
 	return 0;
 }
@@ -129,6 +137,30 @@ on_probe(void *arg, const uint8_t t[DATAPLANE_TOKEN_LEN])
 
 	memcpy(n->token, t, DATAPLANE_TOKEN_LEN);
 	n->probed++;
+}
+
+static void
+on_ready(void *arg)
+{
+	struct node *n = arg;
+
+	n->ready = true;
+}
+
+static uint64_t
+on_clock(void *arg)
+{
+	return NOW_MS * 1000;
+}
+
+/* All that waits goes out. */
+static void
+transmit(struct node *n)
+{
+	n->ready = false;
+	while (dataplane_transmit(n->dataplane, NOW_MS))
+		;
+	dataplane_answer(n->dataplane, NOW_MS);
 }
 
 static struct addr
@@ -160,8 +192,11 @@ make_dataplane(struct node *n, const char *address4, const char *address6, const
 	    .connected = on_connected,
 	    .deliver = on_deliver,
 	    .probe = on_probe,
+	    .ready = on_ready,
+	    .clock_us = on_clock,
 	    .arg = n,
 	};
+	struct packet_pool *pool = n->pool = packet_pool_new();
 	struct dataplane_params params = {
 	    .addrs = addrs,
 	    .addr_count = ARRAY_LEN(addrs),
@@ -169,6 +204,7 @@ make_dataplane(struct node *n, const char *address4, const char *address6, const
 	    .topic_prefix = topic_prefix,
 	    .password = password,
 	    .stats = &n->stats,
+	    .pool = pool,
 	    .network = n->wheel != NULL ? &n->network : NULL,
 	    .wheel = n->wheel,
 	    .name = "node",
@@ -176,6 +212,7 @@ make_dataplane(struct node *n, const char *address4, const char *address6, const
 	};
 
 	n->connected = true;
+	ck_assert_ptr_nonnull(pool);
 	n->peers = params.peers = peer_table_new();
 	ck_assert_ptr_nonnull(n->peers);
 	ck_assert_int_eq(peer_table_set_local(n->peers, addrs, ARRAY_LEN(addrs)), 0);
@@ -216,6 +253,7 @@ node_close(struct node *n)
 	dataplane_free(n->dataplane);
 	peer_table_free(n->peers);
 	wheel_free(n->wheel);
+	packet_pool_free(n->pool);
 	network_clear(&n->network);
 }
 
@@ -284,21 +322,45 @@ static size_t
 build(uint8_t *buf, size_t size, const char *src, const char *dst, const char *payload)
 {
 	struct addr s = addr(src), d = addr(dst);
-	size_t len = ip_build(buf + DATAPLANE_HEADROOM, size - DATAPLANE_HEADROOM, &s, &d, UDP,
-	    payload, strlen(payload));
+	size_t len =
+	    ip_build(buf + HEADROOM, size - HEADROOM, &s, &d, UDP, payload, strlen(payload));
 
 	ck_assert_uint_gt(len, 0);
 	return len;
 }
 
-/* A packet out of n's tunnel. */
+/* The packet that stands behind HEADROOM in buf, out of n's tunnel. */
+static void
+queue(struct node *n, const uint8_t *buf, size_t len)
+{
+	struct packet *p = packet_get(n->pool, len);
+
+	ck_assert_ptr_nonnull(p);
+	memcpy(p->data, buf + HEADROOM, len);
+	p->len = len;
+	dataplane_send(n->dataplane, p, NOW_MS);
+}
+
+static void
+queue_packet(struct node *n, const char *src, const char *dst)
+{
+	uint8_t buf[HEADROOM + 100];
+
+	queue(n, buf, build(buf, sizeof(buf), src, dst, "payload"));
+}
+
+static void
+send_built(struct node *n, const uint8_t *buf, size_t len)
+{
+	queue(n, buf, len);
+	transmit(n);
+}
+
 static void
 send_packet(struct node *n, const char *src, const char *dst)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100];
-	size_t len = build(buf, sizeof(buf), src, dst, "payload");
-
-	dataplane_send(n->dataplane, buf, len, NOW_MS);
+	queue_packet(n, src, dst);
+	transmit(n);
 }
 
 static void
@@ -311,6 +373,8 @@ receive(struct node *n, const char *topic, const void *message, size_t len)
 	ck_assert_ptr_nonnull(copy);
 	memcpy(copy, message, len);
 	dataplane_receive(n->dataplane, &m, NOW_MS);
+	if (n->ready)
+		transmit(n);
 	free(copy);
 }
 
@@ -326,10 +390,10 @@ forward(struct node *from, struct node *to)
 static void
 receive_packet(struct node *n, const char *src, const char *dst)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100];
+	uint8_t buf[HEADROOM + 100];
 	size_t len = build(buf, sizeof(buf), src, dst, "payload");
 
-	receive(n, "mqttip/10.0.0.1", buf + DATAPLANE_HEADROOM, len);
+	receive(n, "mqttip/10.0.0.1", buf + HEADROOM, len);
 }
 
 /* This was counted, once, and nothing else; and it is forgotten. */
@@ -437,11 +501,11 @@ END_TEST
 
 START_TEST(dataplane_publishes_the_packet_itself_without_a_password)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100], packet[100];
+	uint8_t buf[HEADROOM + 100], packet[100];
 	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "hello");
 
-	memcpy(packet, buf + DATAPLANE_HEADROOM, len);
-	dataplane_send(here.dataplane, buf, len, NOW_MS);
+	memcpy(packet, buf + HEADROOM, len);
+	send_built(&here, buf, len);
 	ck_assert_uint_eq(here.message_len, len);
 	ck_assert_int_eq(memcmp(here.message, packet, len), 0);
 }
@@ -449,13 +513,13 @@ END_TEST
 
 START_TEST(dataplane_seals_the_packet_under_the_password)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100], packet[COMPAT_PACKET_MAX];
+	uint8_t buf[HEADROOM + 100], packet[COMPAT_PACKET_MAX];
 	struct compat_key key;
 	size_t len;
 
 	use_password();
 	len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "hello");
-	dataplane_send(here.dataplane, buf, len, NOW_MS);
+	send_built(&here, buf, len);
 	ck_assert_uint_eq(here.message_len, len + COMPAT_OVERHEAD);
 	compat_key_init(&key, PASSWORD);
 	ck_assert_int_eq(compat_open(&key, here.message, here.message_len, packet), (int)len);
@@ -466,19 +530,19 @@ END_TEST
 
 START_TEST(dataplane_carries_packets_of_both_families)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100];
+	uint8_t buf[HEADROOM + 100];
 
 	use_password_in_second_round(_i);
 	build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "payload");
 	send_packet(&here, "10.0.0.1", "10.0.0.2");
 	forward(&here, &there);
 	ck_assert_uint_eq(there.packet_len, 27);
-	ck_assert_int_eq(memcmp(there.packet, buf + DATAPLANE_HEADROOM, 27), 0);
+	ck_assert_int_eq(memcmp(there.packet, buf + HEADROOM, 27), 0);
 	build(buf, sizeof(buf), "fd00::1", "fd00::2", "payload");
 	send_packet(&here, "fd00::1", "fd00::2");
 	forward(&here, &there);
 	ck_assert_uint_eq(there.packet_len, 47);
-	ck_assert_int_eq(memcmp(there.packet, buf + DATAPLANE_HEADROOM, 47), 0);
+	ck_assert_int_eq(memcmp(there.packet, buf + HEADROOM, 47), 0);
 	ck_assert_uint_eq(there.stats.value[STAT_RX_MESSAGES], 2);
 	ck_assert_uint_eq(there.stats.value[STAT_RX_PACKETS], 2);
 	ck_assert_uint_eq(there.stats.value[STAT_RX_BYTES], 27 + 47);
@@ -488,21 +552,20 @@ END_TEST
 
 START_TEST(dataplane_carries_a_packet_as_large_as_the_interface_allows)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + MTU + 1];
+	uint8_t buf[HEADROOM + MTU + 1];
 	char payload[MTU + 1];
 
 	use_password_in_second_round(_i);
 	memset(payload, 'x', sizeof(payload));
 	payload[MTU - 20] = '\0';
 	ck_assert_uint_eq(build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", payload), MTU);
-	dataplane_send(here.dataplane, buf, MTU, NOW_MS);
+	send_built(&here, buf, MTU);
 	forward(&here, &there);
 	ck_assert_uint_eq(there.packet_len, MTU);
 	payload[MTU - 20] = 'x';
 	payload[MTU - 19] = '\0';
 	memset(&here.stats, 0, sizeof(here.stats));
-	dataplane_send(
-	    here.dataplane, buf, build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", payload), NOW_MS);
+	send_built(&here, buf, build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", payload));
 	expect_count(&here, STAT_TX_DROP_TOO_BIG);
 	ck_assert_uint_eq(here.published, 1);
 }
@@ -510,26 +573,26 @@ END_TEST
 
 START_TEST(dataplane_counts_why_it_does_not_send)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100];
+	uint8_t buf[HEADROOM + 100];
 	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "payload");
 
 	here.connected = false;
-	dataplane_send(here.dataplane, buf, len, NOW_MS);
+	send_built(&here, buf, len);
 	expect_count(&here, STAT_TX_DROP_NOT_CONNECTED);
 	here.connected = true;
 	here.publish_error = ENOTCONN;
-	dataplane_send(here.dataplane, buf, len, NOW_MS);
+	send_built(&here, buf, len);
 	expect_count(&here, STAT_TX_DROP_NOT_CONNECTED);
 	here.publish_error = EMSGSIZE;
-	dataplane_send(here.dataplane, buf, len, NOW_MS);
+	send_built(&here, buf, len);
 	expect_count(&here, STAT_TX_DROP_TOO_BIG);
 	here.publish_error = ENOMEM;
-	dataplane_send(here.dataplane, buf, len, NOW_MS);
+	send_built(&here, buf, len);
 	expect_count(&here, STAT_TX_DROP_PUBLISH);
 	here.publish_error = 0;
-	dataplane_send(here.dataplane, buf, len - 1, NOW_MS);
+	send_built(&here, buf, len - 1);
 	expect_count(&here, STAT_TX_DROP_MALFORMED);
-	dataplane_send(here.dataplane, buf, 0, NOW_MS);
+	send_built(&here, buf, 0);
 	expect_count(&here, STAT_TX_DROP_MALFORMED);
 	ck_assert_uint_eq(here.published, 0);
 }
@@ -564,10 +627,9 @@ END_TEST
 
 START_TEST(dataplane_drops_what_the_broker_stored_or_acknowledges)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100];
+	uint8_t buf[HEADROOM + 100];
 	size_t len = build(buf, sizeof(buf), "10.0.0.2", "10.0.0.1", "payload");
-	struct link_message m = {
-	    .topic = "mqttip/10.0.0.1", .payload = buf + DATAPLANE_HEADROOM, .len = len};
+	struct link_message m = {.topic = "mqttip/10.0.0.1", .payload = buf + HEADROOM, .len = len};
 
 	m.retain = true;
 	dataplane_receive(here.dataplane, &m, NOW_MS);
@@ -585,11 +647,11 @@ START_TEST(dataplane_drops_messages_of_foreign_topics)
 {
 	static const char *const topics[] = {
 	    "", "mqtti", "mqttip", "mqttipx/10.0.0.1", "Mqttip/10.0.0.1", "$SYS/broker/load"};
-	uint8_t buf[DATAPLANE_HEADROOM + 100];
+	uint8_t buf[HEADROOM + 100];
 	size_t len = build(buf, sizeof(buf), "10.0.0.2", "10.0.0.1", "payload");
 
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++) {
-		receive(&here, topics[i], buf + DATAPLANE_HEADROOM, len);
+		receive(&here, topics[i], buf + HEADROOM, len);
 		expect_count(&here, STAT_RX_DROP_TOPIC);
 	}
 	ck_assert_uint_eq(here.delivered, 0);
@@ -648,7 +710,7 @@ END_TEST
 
 START_TEST(dataplane_drops_what_is_no_packet)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100], *packet = buf + DATAPLANE_HEADROOM;
+	uint8_t buf[HEADROOM + 100], *packet = buf + HEADROOM;
 	size_t len = build(buf, sizeof(buf), "10.0.0.2", "10.0.0.1", "payload");
 
 	receive(&here, "mqttip/10.0.0.1", "?", 1);
@@ -866,7 +928,7 @@ END_TEST
 
 START_TEST(dataplane_survives_mutated_packets)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + MTU + 100], *packet = buf + DATAPLANE_HEADROOM;
+	uint8_t buf[HEADROOM + MTU + 100], *packet = buf + HEADROOM;
 	uint32_t random = 20214;
 	struct ip_info ip;
 	unsigned int before;
@@ -879,11 +941,11 @@ START_TEST(dataplane_survives_mutated_packets)
 		len = i % 2 == 0 ? build(buf, sizeof(buf), "10.0.0.1", "10.0.0.2", "payload")
 				 : build(buf, sizeof(buf), "fd00::1", "fd00::2", "payload");
 		len = mutate(packet, len, MTU + 100, &random);
-		exact = malloc(DATAPLANE_HEADROOM + len);
+		exact = malloc(HEADROOM + len);
 		ck_assert_ptr_nonnull(exact);
-		memcpy(exact, buf, DATAPLANE_HEADROOM + len);
+		memcpy(exact, buf, HEADROOM + len);
 		before = here.published;
-		dataplane_send(here.dataplane, exact, len, NOW_MS);
+		send_built(&here, exact, len);
 		if (here.published != before)
 			ck_assert_int_eq(ip_parse(packet, len, &ip), IP_OK);
 		free(exact);
@@ -957,20 +1019,20 @@ expect_old(const char *topic, const uint8_t *packet, size_t len)
 static void
 send_sized(struct node *n, const char *src, const char *dst, size_t len)
 {
-	static uint8_t buf[DATAPLANE_HEADROOM + MIXED_MTU];
+	static uint8_t buf[HEADROOM + MIXED_MTU];
 	static char payload[MIXED_MTU];
 
 	memset(payload, 'x', sizeof(payload));
 	payload[len - 20] = '\0';
 	ck_assert_uint_eq(build(buf, sizeof(buf), src, dst, payload), len);
-	dataplane_send(n->dataplane, buf, len, NOW_MS);
+	send_built(n, buf, len);
 }
 
 START_TEST(dataplane_uses_the_wire_that_the_peer_has)
 {
 	const struct addr old = addr("10.0.0.3"), native = addr("10.0.0.2");
 	const struct prefix behind = prefix("192.168.3.0/24");
-	uint8_t buf[DATAPLANE_HEADROOM + 100], *packet = buf + DATAPLANE_HEADROOM;
+	uint8_t buf[HEADROOM + 100], *packet = buf + HEADROOM;
 	size_t len;
 
 	use_both_wires(NULL);
@@ -1011,7 +1073,7 @@ END_TEST
 
 START_TEST(dataplane_sends_broadcasts_both_ways)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 100], packet[COMPAT_PACKET_MAX];
+	uint8_t buf[HEADROOM + 100], packet[COMPAT_PACKET_MAX];
 	struct compat_key key;
 	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.255", "payload");
 
@@ -1026,10 +1088,10 @@ START_TEST(dataplane_sends_broadcasts_both_ways)
 	compat_key_init(&key, PASSWORD);
 	ck_assert_int_eq(
 	    compat_open(&key, here.sent[2].message, here.sent[2].len, packet), (int)len);
-	ck_assert_mem_eq(packet, buf + DATAPLANE_HEADROOM, len);
+	ck_assert_mem_eq(packet, buf + HEADROOM, len);
 	exchange();
 	ck_assert_uint_eq(there.delivered, 1);
-	ck_assert_mem_eq(there.packet, buf + DATAPLANE_HEADROOM, len);
+	ck_assert_mem_eq(there.packet, buf + HEADROOM, len);
 }
 END_TEST
 
@@ -1052,7 +1114,7 @@ START_TEST(dataplane_without_the_native_wire_always_uses_the_old_one)
 	dataplane_use_old_wire(here.dataplane, false);
 	ck_assert(dataplane_uses_old_wire(here.dataplane));
 	expect_topic("10.0.0.2", "mqttip/10.0.0.2");
-	dataplane_flush(here.dataplane);
+	transmit(&here);
 	ck_assert_uint_eq(here.published, 1);
 }
 END_TEST
@@ -1102,7 +1164,7 @@ START_TEST(dataplane_drops_what_comes_by_the_native_wire_from_a_peer_of_the_old_
 	add_peer(&here, "old", &old, 1, NULL, 0);
 	have_session();
 	send_packet(&there, "10.0.0.3", "10.0.0.1");
-	dataplane_flush(there.dataplane);
+	transmit(&there);
 	exchange();
 	expect_count(&here, STAT_RX_DROP_SPOOFED);
 	ck_assert_uint_eq(here.delivered, 0);
@@ -1191,7 +1253,7 @@ START_TEST(dataplane_sends_a_large_packet_by_the_native_wire)
 	use_both_wires(PASSWORD);
 	have_session();
 	send_sized(&here, "10.0.0.1", "10.0.0.2", MIXED_MTU);
-	dataplane_flush(here.dataplane);
+	transmit(&here);
 	exchange();
 	ck_assert_uint_eq(there.delivered, 1);
 	ck_assert_uint_eq(there.packet_len, MIXED_MTU);
@@ -1207,18 +1269,18 @@ START_TEST(dataplane_sends_a_large_packet_by_the_native_wire)
 }
 END_TEST
 
-START_TEST(dataplane_flush_sends_the_batch)
+START_TEST(dataplane_sends_what_waits_in_one_message)
 {
 	use_both_wires(NULL);
 	have_session();
-	send_packet(&here, "10.0.0.1", "10.0.0.2");
-	send_packet(&here, "10.0.0.1", "10.0.0.2");
+	queue_packet(&here, "10.0.0.1", "10.0.0.2");
+	queue_packet(&here, "10.0.0.1", "10.0.0.2");
 	ck_assert_uint_eq(here.sent_count, 0);
-	dataplane_flush(here.dataplane);
+	transmit(&here);
 	ck_assert_uint_eq(here.sent_count, 1);
 	ck_assert_uint_eq(here.stats.value[STAT_TX_MESSAGES], 1);
 	ck_assert_uint_eq(here.stats.value[STAT_TX_PACKETS], 2);
-	dataplane_flush(here.dataplane);
+	transmit(&here);
 	ck_assert_uint_eq(here.sent_count, 1);
 	exchange();
 	ck_assert_uint_eq(there.delivered, 2);
@@ -1233,7 +1295,7 @@ START_TEST(dataplane_counts_what_the_tunnel_does_not_take_of_a_native_message)
 	have_session();
 	there.deliver_error = EIO;
 	send_packet(&here, "10.0.0.1", "10.0.0.2");
-	dataplane_flush(here.dataplane);
+	transmit(&here);
 	exchange();
 	ck_assert_uint_eq(there.stats.value[STAT_RX_DROP_TUN], 1);
 	ck_assert_uint_eq(there.stats.value[STAT_RX_PACKETS], 0);
@@ -1275,7 +1337,7 @@ add_mixed_tests(TCase *tc)
 	tcase_add_test(tc, dataplane_sends_from_addresses_that_may_be_its_own);
 	tcase_add_test(tc, dataplane_sends_no_large_packet_by_the_old_wire);
 	tcase_add_test(tc, dataplane_sends_a_large_packet_by_the_native_wire);
-	tcase_add_test(tc, dataplane_flush_sends_the_batch);
+	tcase_add_test(tc, dataplane_sends_what_waits_in_one_message);
 	tcase_add_test(tc, dataplane_counts_what_the_tunnel_does_not_take_of_a_native_message);
 	tcase_add_test(tc, dataplane_probes_by_the_native_wire);
 }

@@ -188,10 +188,10 @@ START_TEST(frame_reads_records_in_their_order)
 	static const uint8_t plain[] = {
 	    1, 0, 2, 'a', 'b', 2, 0, 1, 'c', 3, 0, 3, 0, 2, 'd', 'e', 'f', 1, 0, 1, 'g', 0, 0};
 	static const struct frame_record records[] = {
-	    {FRAME_PACKET, 0, (const uint8_t *)"ab", 2},
-	    {FRAME_PARTIAL, 0, (const uint8_t *)"c", 1},
-	    {FRAME_SUPER, 2, (const uint8_t *)"def", 3},
-	    {FRAME_PACKET, 0, (const uint8_t *)"g", 1},
+	    {.kind = FRAME_PACKET, .packet = (const uint8_t *)"ab", .len = 2},
+	    {.kind = FRAME_PARTIAL, .packet = (const uint8_t *)"c", .len = 1},
+	    {.kind = FRAME_SUPER, .gso_size = 2, .packet = (const uint8_t *)"def", .len = 3},
+	    {.kind = FRAME_PACKET, .packet = (const uint8_t *)"g", .len = 1},
 	};
 	static const size_t ends[] = {5, 9, 17, 21};
 	struct frame_record r;
@@ -259,6 +259,51 @@ START_TEST(frame_refuses_every_truncated_record)
 }
 END_TEST
 
+START_TEST(frame_reads_questions_and_reports)
+{
+	static const uint8_t plain[] = {5, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 1, 0, 4, 0, 0,
+	    0, 0, 0, 0, 0, 9, 1, 0, 1, 'a'};
+	struct frame_record r;
+	uint8_t again[26];
+	size_t pos = 0, used;
+
+	ck_assert_int_eq(frame_next(plain, sizeof(plain), &pos, &r), 1);
+	ck_assert_int_eq(r.kind, FRAME_REPORT);
+	ck_assert_uint_eq(r.token, UINT64_C(0x0102030405060708));
+	ck_assert_uint_eq(r.received, 256);
+	ck_assert_ptr_null(r.packet);
+	used = frame_append_report(again, 0, r.token, r.received);
+	ck_assert_uint_eq(used, FRAME_REPORT_LEN);
+	ck_assert_int_eq(frame_next(plain, sizeof(plain), &pos, &r), 1);
+	ck_assert_int_eq(r.kind, FRAME_ASK);
+	ck_assert_uint_eq(r.token, 9);
+	used = frame_append_ask(again, used, r.token);
+	ck_assert_uint_eq(used, sizeof(again));
+	ck_assert_mem_eq(again, plain, sizeof(again));
+	ck_assert_int_eq(frame_next(plain, sizeof(plain), &pos, &r), 1);
+	ck_assert_int_eq(r.kind, FRAME_PACKET);
+	for (size_t len = 1; len < FRAME_REPORT_LEN; len++)
+		expect(plain, len, FRAME_BAD_RECORD, 0);
+	for (size_t len = FRAME_REPORT_LEN + 1; len < FRAME_REPORT_LEN + FRAME_ASK_LEN; len++)
+		expect(plain, len, FRAME_BAD_RECORD, 1);
+}
+END_TEST
+
+START_TEST(frame_writes_what_stands_before_a_packet)
+{
+	static const uint8_t packet[] = {1, 0x12, 0x34}, partial[] = {2, 0x12, 0x34},
+			     super[] = {3, 0x12, 0x34, 5, 0xb4};
+	uint8_t out[FRAME_SUPER_RECORD_LEN];
+
+	ck_assert_uint_eq(frame_put_head(out, FRAME_PACKET, 0x1234, 0), sizeof(packet));
+	ck_assert_mem_eq(out, packet, sizeof(packet));
+	ck_assert_uint_eq(frame_put_head(out, FRAME_PARTIAL, 0x1234, 0), sizeof(partial));
+	ck_assert_mem_eq(out, partial, sizeof(partial));
+	ck_assert_uint_eq(frame_put_head(out, FRAME_SUPER, 0x1234, 1460), sizeof(super));
+	ck_assert_mem_eq(out, super, sizeof(super));
+}
+END_TEST
+
 START_TEST(frame_refuses_empty_records)
 {
 	static const uint8_t first[] = {1, 0, 0, 1, 0, 1, 'a'};
@@ -273,9 +318,9 @@ END_TEST
 
 START_TEST(frame_refuses_unknown_kinds)
 {
-	uint8_t plain[] = {4, 0, 4, 0, 1, 'a', 'b', 'c', 'd'};
+	uint8_t plain[] = {6, 0, 4, 0, 1, 'a', 'b', 'c', 'd'};
 
-	for (int kind = FRAME_SUPER + 1; kind <= UINT8_MAX; kind++) {
+	for (int kind = FRAME_REPORT + 1; kind <= UINT8_MAX; kind++) {
 		plain[0] = (uint8_t)kind;
 		expect(plain, sizeof(plain), FRAME_BAD_RECORD, 0);
 	}
@@ -461,6 +506,8 @@ add_records(TCase *tcase)
 	tcase_add_test(tcase, frame_reads_keepalives);
 	tcase_add_test(tcase, frame_refuses_padding_that_is_not_zero);
 	tcase_add_test(tcase, frame_refuses_every_truncated_record);
+	tcase_add_test(tcase, frame_reads_questions_and_reports);
+	tcase_add_test(tcase, frame_writes_what_stands_before_a_packet);
 	tcase_add_test(tcase, frame_refuses_empty_records);
 	tcase_add_test(tcase, frame_refuses_unknown_kinds);
 	tcase_add_test(tcase, frame_refuses_gso_size_zero);

@@ -12,12 +12,17 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -91,6 +96,46 @@ static const struct bytes accepted[] = {
     {"\x20\x02\x00\x00", 4},
     {"\x20\x03\x00\x00\x00", 5},
 };
+
+/* What the kernel tells of the link's socket, where the test makes it up. */
+static struct {
+	bool pretends;
+	int held; /* bytes */
+	uint64_t delivery_rate;
+	uint32_t rtt_us, min_rtt_us;
+	uint32_t sacked, lost; /* segments of 1000 bytes */
+	unsigned int looks;    /* how often it was asked */
+} kernel;
+
+/* In the place of the C library's; their prototypes differ. */
+int pretended_ioctl(int fd, unsigned long request, int *value) __asm__("ioctl");
+
+int
+pretended_ioctl(int fd, unsigned long request, int *value)
+{
+	if (request == SIOCOUTQ)
+		kernel.looks++;
+	if (request != SIOCOUTQ || !kernel.pretends)
+		return (int)syscall(SYS_ioctl, fd, request, value);
+	*value = kernel.held;
+	return 0;
+}
+
+int
+getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	struct tcp_info *info = value;
+
+	if (level != IPPROTO_TCP || name != TCP_INFO || !kernel.pretends)
+		return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
+	info->tcpi_delivery_rate = kernel.delivery_rate;
+	info->tcpi_rtt = kernel.rtt_us;
+	info->tcpi_min_rtt = kernel.min_rtt_us;
+	info->tcpi_snd_mss = 1000;
+	info->tcpi_sacked = kernel.sacked;
+	info->tcpi_lost = kernel.lost;
+	return 0;
+}
 
 /* The broker. */
 
@@ -847,33 +892,63 @@ END_TEST
 
 /* Backpressure. */
 
-/* Publishes to a broker that does not read, until the socket is full. */
+static const uint8_t large[65000];
+
+/* Publishes to a broker that does not read, until the link is blocked. Returns how many bytes. */
+static size_t
+publish_until_blocked(size_t len)
+{
+	size_t count = 0;
+
+	event_del(broker.readable);
+	while (count < 100000 && !link_blocked(link_)) {
+		ck_assert_int_eq(link_publish(link_, "t", large, len), 0);
+		count++;
+	}
+	ck_assert(link_blocked(link_));
+	return count * len;
+}
+
+/* So that some of it certainly waits in the library, whatever the kernel may still move on. */
 static void
 fill(void)
 {
-	static const uint8_t payload[1400];
+	int room = 65536; /* to set it keeps the kernel from making it larger */
 
-	event_del(broker.readable);
-	for (int i = 0; i < 100000 && !link_blocked(link_); i++)
-		ck_assert_int_eq(link_publish(link_, "t", payload, sizeof(payload)), 0);
+	ck_assert_int_eq(setsockopt(broker.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	publish_until_blocked(1400);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(link_publish(link_, "t", large, sizeof(large)), 0);
 	ck_assert(link_blocked(link_));
 }
 
-/* The broker takes all that is under way, without the loop; and so does the socket. */
+/* The broker takes what has come, without the loop. Returns how much that was. */
+static size_t
+take_what_comes(void)
+{
+	static char buf[65536];
+	size_t taken = 0;
+	ssize_t n;
+
+	while ((n = recv(broker.fd, buf, sizeof(buf), 0)) > 0)
+		taken += (size_t)n;
+	return taken;
+}
+
+/* It takes all that is under way; each message makes the link send on. */
 static void
 empty(void)
 {
-	static char buf[65536];
+	static const size_t small = 16;
 	struct timeval limit = {.tv_usec = 300000};
+	size_t taken;
 
 	fcntl(broker.fd, F_SETFL, 0);
 	setsockopt(broker.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	for (int i = 0; i < 20 && link_blocked(link_); i++) {
-		while (recv(broker.fd, buf, sizeof(buf), 0) > 0)
-			;
+	do {
+		taken = take_what_comes();
 		ck_assert_int_eq(link_publish(link_, "t", "x", 1), 0);
-	}
-	ck_assert(!link_blocked(link_));
+	} while (taken > small);
 	fcntl(broker.fd, F_SETFL, O_NONBLOCK);
 }
 
@@ -898,6 +973,7 @@ START_TEST(link_tells_so_also_when_another_message_emptied_the_queue)
 	open_link(LINK_MQTT_5);
 	fill();
 	empty();
+	ck_assert(!link_blocked(link_));
 	ck_assert_uint_eq(seen.writable, 0); /* never from within a call */
 	wait_for("writable()", &seen.writable, 1);
 	run_what_is_ready();
@@ -914,6 +990,197 @@ START_TEST(link_reads_while_it_is_blocked)
 	wait_for("message", &seen.messages, 1);
 	ck_assert(link_blocked(link_));
 	ck_assert_uint_eq(seen.writable, 0);
+}
+END_TEST
+
+/* What came to the broker's host, and is not read yet. */
+static size_t
+arrived(void)
+{
+	int bytes;
+
+	ck_assert_int_eq(ioctl(broker.fd, FIONREAD, &bytes), 0);
+	return (size_t)bytes;
+}
+
+static const size_t message_sizes[] = {16384, 40000, 65000};
+
+START_TEST(link_holds_one_large_message_at_most_in_front_of_the_next)
+{
+	size_t published;
+
+	open_link(LINK_MQTT_5);
+	published = publish_until_blocked(message_sizes[_i]);
+	ck_assert_uint_le(published - arrived(), message_sizes[_i] + 32768);
+}
+END_TEST
+
+/* As much as makes the link look what became of it, and too little to wait in the kernel. */
+static void
+publish_and_look(void)
+{
+	unsigned int before = kernel.looks;
+
+	ck_assert_int_eq(link_publish(link_, "t", large, 16384), 0);
+	ck_assert_uint_gt(kernel.looks, before);
+}
+
+static const struct {
+	uint64_t delivery_rate;
+	uint32_t min_rtt_us;
+	int most;
+} paths[] = {
+    {0, UINT32_MAX, 256 * 1024}, /* nothing known yet */
+    {1250000, 10000, 256 * 1024},
+    {10000000, 30000, 500000},
+    {20000000, UINT32_MAX, 400000},
+};
+
+/* The kernel holds so much on that path. */
+static void
+pretend(int path, int held)
+{
+	kernel.pretends = true;
+	kernel.delivery_rate = paths[path].delivery_rate;
+	kernel.rtt_us = 31000;
+	kernel.min_rtt_us = paths[path].min_rtt_us;
+	kernel.held = held;
+}
+
+START_TEST(link_is_blocked_while_the_kernel_holds_more_than_the_path_takes)
+{
+	open_link(LINK_MQTT_5);
+	pretend(_i, paths[_i].most);
+	publish_and_look();
+	ck_assert(!link_blocked(link_));
+	kernel.held++;
+	publish_and_look();
+	ck_assert(link_blocked(link_));
+	wait_for("look", &kernel.looks, kernel.looks + 3);
+	ck_assert(link_blocked(link_));
+	ck_assert_uint_eq(seen.writable, 0);
+	kernel.held--;
+	ck_assert(link_blocked(link_));
+	wait_for("writable()", &seen.writable, 1);
+	ck_assert(!link_blocked(link_));
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 1);
+	ck_assert_uint_gt(wheel_next_due(ticker_wheel(ticker)), util_now_ms() + 1000);
+}
+END_TEST
+
+START_TEST(link_does_not_count_what_arrived_or_got_lost_behind_a_lost_segment)
+{
+	open_link(LINK_MQTT_5);
+	pretend(2, paths[2].most + 150000);
+	kernel.sacked = 140;
+	kernel.lost = 10;
+	publish_and_look();
+	ck_assert(!link_blocked(link_));
+	kernel.held++;
+	publish_and_look();
+	ck_assert(link_blocked(link_));
+}
+END_TEST
+
+START_TEST(link_is_blocked_until_neither_the_socket_nor_the_kernel_is_full)
+{
+	open_link(LINK_MQTT_5);
+	pretend(0, INT_MAX);
+	fill();
+	event_add(broker.readable, NULL);
+	ck_assert_int_eq(link_publish(link_, "last", "x", 1), 0);
+	while (find_bytes(broker.last[PUBLISH], 8, BYTES("last")) == NULL)
+		wait_for("PUBLISH", &broker.packets[PUBLISH], broker.packets[PUBLISH] + 1);
+	run_what_is_ready();
+	ck_assert(link_blocked(link_));
+	ck_assert_uint_eq(seen.writable, 0);
+	kernel.held = 0;
+	wait_for("writable()", &seen.writable, 1);
+	ck_assert(!link_blocked(link_));
+}
+END_TEST
+
+START_TEST(link_waits_for_the_socket_when_the_kernel_is_no_longer_full)
+{
+	open_link(LINK_MQTT_5);
+	pretend(0, INT_MAX);
+	fill();
+	kernel.held = 0;
+	wait_for("look", &kernel.looks, kernel.looks + 1);
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 0);
+	event_add(broker.readable, NULL);
+	wait_for("writable()", &seen.writable, 1);
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 1);
+}
+END_TEST
+
+START_TEST(link_tells_once_when_both_are_over_at_the_same_time)
+{
+	struct wheel *wheel = ticker_wheel(ticker);
+
+	open_link(LINK_MQTT_5);
+	fill();
+	pretend(0, INT_MAX);
+	publish_and_look();
+	pretend(0, 0);
+	empty();
+	while (util_now_ms() < wheel_next_due(wheel))
+		;
+	wheel_run(wheel, util_now_ms());
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 1);
+}
+END_TEST
+
+START_TEST(link_does_not_look_after_small_messages)
+{
+	open_link(LINK_MQTT_5);
+	kernel.looks = 0;
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(link_publish(link_, "t", large, 64), 0);
+	ck_assert_uint_eq(kernel.looks, 0);
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(link_publish(link_, "t", large, 64), 0);
+	ck_assert_uint_eq(kernel.looks, 1);
+}
+END_TEST
+
+START_TEST(link_knows_when_the_broker_takes_what_the_kernel_holds)
+{
+	uint64_t wrote_ms;
+
+	open_link(LINK_MQTT_5);
+	pretend(0, INT_MAX);
+	publish_and_look();
+	wrote_ms = link_wrote_ms(link_);
+	wait_for("look", &kernel.looks, kernel.looks + 3);
+	ck_assert_uint_eq(link_wrote_ms(link_), wrote_ms);
+	kernel.held--;
+	wait_for("look", &kernel.looks, kernel.looks + 1);
+	ck_assert_uint_gt(link_wrote_ms(link_), wrote_ms);
+	ck_assert(link_blocked(link_));
+}
+END_TEST
+
+START_TEST(link_tells_what_the_kernel_knows_of_the_path)
+{
+	struct link_path_facts facts;
+
+	open_link(LINK_MQTT_5);
+	link_path_facts(link_, &facts);
+	ck_assert_uint_gt(facts.rtt_us, 0);
+	pretend(2, 4711);
+	link_path_facts(link_, &facts);
+	ck_assert_uint_eq(facts.rtt_us, 31000);
+	ck_assert_uint_eq(facts.min_rtt_us, 30000);
+	ck_assert_uint_eq(facts.delivery_rate, 10000000);
+	ck_assert_uint_eq(facts.held, 4711);
+	pretend(3, 0);
+	link_path_facts(link_, &facts);
+	ck_assert_uint_eq(facts.min_rtt_us, 0); /* not measured yet */
 }
 END_TEST
 
@@ -1332,6 +1599,13 @@ START_TEST(link_may_be_freed_at_any_time)
 	free_quietly(); /* with writable() under way */
 	ck_assert_uint_eq(seen.writable, 0);
 	open_link(LINK_MQTT_5);
+	pretend(0, INT_MAX);
+	publish_and_look();
+	free_quietly(); /* with the kernel full */
+	kernel.pretends = false;
+	open_link(LINK_MQTT_5);
+	pretend(0, INT_MAX);
+	publish_and_look();
 	link_abandon(link_, LINK_BROKEN, "no matter");
 	free_quietly(); /* with closed() under way */
 	tls_free(t);
@@ -1354,6 +1628,17 @@ add_life_tests(TCase *tc)
 	tcase_add_test(tc, link_tells_when_it_takes_messages_again);
 	tcase_add_test(tc, link_tells_so_also_when_another_message_emptied_the_queue);
 	tcase_add_test(tc, link_reads_while_it_is_blocked);
+	tcase_add_loop_test(tc, link_holds_one_large_message_at_most_in_front_of_the_next, 0,
+	    (int)ARRAY_LEN(message_sizes));
+	tcase_add_loop_test(tc, link_is_blocked_while_the_kernel_holds_more_than_the_path_takes, 0,
+	    (int)ARRAY_LEN(paths));
+	tcase_add_test(tc, link_does_not_count_what_arrived_or_got_lost_behind_a_lost_segment);
+	tcase_add_test(tc, link_is_blocked_until_neither_the_socket_nor_the_kernel_is_full);
+	tcase_add_test(tc, link_waits_for_the_socket_when_the_kernel_is_no_longer_full);
+	tcase_add_test(tc, link_tells_once_when_both_are_over_at_the_same_time);
+	tcase_add_test(tc, link_does_not_look_after_small_messages);
+	tcase_add_test(tc, link_knows_when_the_broker_takes_what_the_kernel_holds);
+	tcase_add_test(tc, link_tells_what_the_kernel_knows_of_the_path);
 	tcase_add_test(tc, link_sends_keepalives_until_one_is_not_answered);
 	tcase_add_test(tc, link_never_wakes_where_the_broker_wants_no_keepalive);
 	tcase_add_test(tc, link_ends_for_the_first_reason_that_the_owner_gives);

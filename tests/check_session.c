@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead_cipher.h"
 #include "native_vectors.h"
 #include "util.h"
 
@@ -21,13 +22,14 @@
 #define BUF_LEN (LEN_MAX + SESSION_OVERHEAD)
 
 static struct session_table *table;
+static struct aead_cipher *cipher;
 /* The two ends of one association; what left seals, right opens. */
 static struct session *left, *right;
 
 static void
 set_up(void)
 {
-	table = session_table_new();
+	table = session_table_new(cipher);
 	ck_assert_ptr_nonnull(table);
 	left = session_new(table, NULL);
 	right = session_new(table, NULL);
@@ -47,12 +49,22 @@ set_up(void)
 }
 
 static void
+set_up_openssl(void)
+{
+	cipher = aead_cipher_new(AEAD_OPENSSL);
+	ck_assert_ptr_nonnull(cipher);
+	set_up();
+}
+
+static void
 tear_down(void)
 {
 	session_free(table, left);
 	session_free(table, right);
 	ck_assert_uint_eq(session_table_count(table), 0);
 	session_table_free(table);
+	aead_cipher_free(cipher);
+	cipher = NULL;
 }
 
 /* Seals len bytes of 0x45 as data. Returns the length of the message. */
@@ -267,6 +279,7 @@ START_TEST(session_begins_empty)
 
 	ck_assert_ptr_nonnull(s);
 	ck_assert_ptr_eq(s->owner, &owner);
+	ck_assert_ptr_eq(s->cipher, cipher);
 	ck_assert(!s->has_keys);
 	ck_assert(!s->initiator);
 	ck_assert_uint_eq(s->remote_index, 0);
@@ -356,7 +369,7 @@ static void
 fill_and_empty(size_t count)
 {
 	struct session *sessions[FEW] = {NULL};
-	struct session_table *t = session_table_new();
+	struct session_table *t = session_table_new(NULL);
 	uint32_t indices[FEW] = {0};
 	size_t i;
 
@@ -483,6 +496,22 @@ START_TEST(session_carries_the_packets_of_the_vectors)
 }
 END_TEST
 
+/* Sessions of the same table, one through each library. */
+START_TEST(session_understands_the_other_library)
+{
+	uint8_t buf[BUF_LEN];
+
+	for (size_t len = 0; len <= LEN_MAX; len += 100) {
+		left->cipher = NULL;
+		ck_assert_int_eq(open_only(right, buf, seal(left, buf, len)), (int)len);
+		left->cipher = cipher;
+		right->cipher = NULL;
+		ck_assert_int_eq(open_only(right, buf, seal(left, buf, len)), (int)len);
+		right->cipher = cipher;
+	}
+}
+END_TEST
+
 static void
 add_messages(TCase *tcase)
 {
@@ -521,7 +550,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("session");
-	TCase *tcase = tcase_create("session");
+	TCase *tcase = tcase_create("session"), *openssl = tcase_create("openssl");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
@@ -530,7 +559,12 @@ main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	add_messages(tcase);
 	add_table(tcase);
+	tcase_add_checked_fixture(openssl, set_up_openssl, tear_down);
+	add_messages(openssl);
+	tcase_add_test(openssl, session_begins_empty);
+	tcase_add_test(openssl, session_understands_the_other_library);
 	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, openssl);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

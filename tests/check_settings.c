@@ -208,6 +208,7 @@ START_TEST(settings_have_defaults)
 	ck_assert_str_eq(s->file, "conf");
 	ck_assert_str_eq(s->interface, "mq0");
 	ck_assert_uint_eq(s->mtu, 1500);
+	ck_assert_int_eq(s->offload, OFFLOAD_YES);
 	ck_assert_int_eq(s->wire, WIRE_MQTT_VPN);
 	ck_assert_str_eq(s->topic_prefix, "mqttip");
 	ck_assert_int_eq(s->log_level, LOG_LEVEL_INFO);
@@ -216,6 +217,9 @@ START_TEST(settings_have_defaults)
 	ck_assert(!s->foreground && !s->old_name);
 	ck_assert_uint_eq(s->brokers[0].keepalive_s, 60);
 	ck_assert_uint_eq(s->brokers[0].timeout_s, 10);
+	ck_assert_uint_eq(s->brokers[0].max_message, 0);
+	ck_assert_uint_eq(s->brokers[0].max_rate, 0);
+	ck_assert_uint_eq(s->brokers[0].max_bandwidth, 0);
 	ck_assert(s->brokers[0].tls_verify);
 	ck_assert_ptr_null(s->brokers[0].tls_min_version);
 	settings_free(s);
@@ -279,7 +283,8 @@ START_TEST(settings_take_every_key_of_a_broker)
 			   "ca-file = \"~/pem\" crl-file = \"~/pem\" certificate = \"~/pem\" "
 			   "key = \"~/pem\" key-passphrase-file = \"~/pw\" alpn = mqtt "
 			   "tls-name = other tls-min-version = 1.3 tls-verify = off "
-			   "keepalive = 5 timeout = 120 }\n"
+			   "keepalive = 5 timeout = 120 max-message = 128k max-rate = 1 "
+			   "max-bandwidth = 4G }\n"
 			   "broker two { username = me password-command = \"echo token\" }\n");
 	ck_assert_uint_eq(s->broker_count, 3);
 	b = &s->brokers[1];
@@ -296,7 +301,40 @@ START_TEST(settings_take_every_key_of_a_broker)
 	ck_assert(!b->tls_verify);
 	ck_assert_uint_eq(b->keepalive_s, 5);
 	ck_assert_uint_eq(b->timeout_s, 120);
+	ck_assert_uint_eq(b->max_message, 128000);
+	ck_assert_uint_eq(b->max_rate, 1);
+	ck_assert_uint_eq(b->max_bandwidth, 4000000000);
 	ck_assert_str_eq(s->brokers[2].password_command, "echo token");
+	settings_free(s);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	uint32_t rate;
+} rates[] = {{"1", 1}, {"999", 999}, {"1k", 1000}, {"250k", 250000}, {"1M", 1000000},
+    {"1000000", 1000000}, {"1000k", 1000000}};
+
+START_TEST(settings_take_a_letter_for_thousands)
+{
+	char text[256];
+	struct settings *s;
+
+	snprintf(text, sizeof(text), GOOD "broker b { max-rate = %s }\n", rates[_i].text);
+	s = load_text(text);
+	ck_assert_uint_eq(s->brokers[1].max_rate, rates[_i].rate);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(settings_take_the_smallest_and_the_largest_limits)
+{
+	struct settings *s = load_text(GOOD "broker b { max-message = 1628 max-bandwidth = 1k }\n"
+					    "broker c { max-message = 268435455 }\n");
+
+	ck_assert_uint_eq(s->brokers[1].max_message, 1628);
+	ck_assert_uint_eq(s->brokers[1].max_bandwidth, 1000);
+	ck_assert_uint_eq(s->brokers[2].max_message, 268435455);
 	settings_free(s);
 }
 END_TEST
@@ -610,9 +648,9 @@ START_TEST(settings_name_what_needs_a_restart)
 		      "control-socket = \"/x\"\ncontrol-group = x\nuser = x\ngroup = x\n"
 		      "passphrase-file = \"~/key\"\n"
 		      "interface \"mq1\" { address = {\"10.0.1.1/24\", \"fd00::1/65\"} "
-		      "mtu = 1400 }\nbroker localhost { }\n");
+		      "mtu = 1400 offload = no }\nbroker localhost { }\n");
 	names = settings_restart_needed(a, b);
-	ck_assert_str_eq(names, "interface name, address, mtu, passphrase, topic-prefix, "
+	ck_assert_str_eq(names, "interface name, address, mtu, offload, passphrase, topic-prefix, "
 				"client-id, pid-file, control-socket, control-group, user, group");
 	free(names);
 	settings_free(a);
@@ -702,7 +740,8 @@ START_TEST(settings_take_every_key_of_the_native_wire)
 		      "passphrase-file = \"~/psk\"\nprivate-key-file = \"~/key\"\n"
 		      "topics = plain\npadding = buckets\nrekey-interval = 3600\nkdf-passes = 16\n"
 		      "kdf-memory = 1024\nmqtt-vpn-password-file = \"~/pw\"\n"
-		      "interface a { address = 10.0.1.1/24 mtu = 65000 }\nbroker b { }\n"
+		      "interface a { address = 10.0.1.1/24 mtu = 65000 offload = udp }\n"
+		      "broker b { }\n"
 		      "peer a { address = 10.0.1.2 public-key = \"" KEY_1 "\" wire = native }\n"
 		      "peer b { address = 10.0.1.3 wire = mqtt_vpn }\n"
 		      "peer c { address = 10.0.1.4 public-key = \"" KEY_2 "\" }\n");
@@ -718,6 +757,7 @@ START_TEST(settings_take_every_key_of_the_native_wire)
 	ck_assert_uint_eq(s->kdf_memory_mib, 1024);
 	ck_assert_str_eq(s->password, "old secret");
 	ck_assert_uint_eq(s->mtu, 65000);
+	ck_assert_int_eq(s->offload, OFFLOAD_UDP);
 	ck_assert(s->peers[0].has_public_key && !s->peers[1].has_public_key);
 	assert_key(s->peers[0].public_key, 1);
 	ck_assert_int_eq(s->peers[0].wire, WIRE_NATIVE);
@@ -1156,6 +1196,8 @@ value_case(void)
 	tcase_add_test(t, settings_take_every_key_outside_the_sections);
 	tcase_add_test(t, settings_take_every_key_of_an_interface);
 	tcase_add_test(t, settings_take_every_key_of_a_broker);
+	tcase_add_loop_test(t, settings_take_a_letter_for_thousands, 0, (int)ARRAY_LEN(rates));
+	tcase_add_test(t, settings_take_the_smallest_and_the_largest_limits);
 	tcase_add_test(t, settings_take_every_key_of_a_peer);
 	tcase_add_test(t, settings_take_the_native_wire_by_default);
 	tcase_add_test(t, settings_take_every_key_of_the_native_wire);

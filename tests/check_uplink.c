@@ -35,6 +35,7 @@
 #define PATIENCE_S 10
 #define BROKERS 3
 #define CONNECTS 1 /* in packets of a broker */
+#define PUBLISHES 3
 #define SUBSCRIBES 8
 #define DISCONNECTS 14
 
@@ -422,6 +423,15 @@ START_TEST(uplink_subscribes_in_batches_of_eight)
 }
 END_TEST
 
+static double
+path_fact(const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(reported("path"), name);
+
+	ck_assert_msg(cJSON_IsNumber(item), "%s is no number", name);
+	return item->valuedouble;
+}
+
 START_TEST(uplink_passes_messages_both_ways)
 {
 	come_up();
@@ -440,6 +450,40 @@ START_TEST(uplink_knows_the_largest_message_of_its_broker)
 	ck_assert_uint_eq(uplink_max_payload(uplink, 5), 90);
 	uplink_stop(uplink);
 	ck_assert_uint_eq(uplink_max_payload(uplink, 5), SIZE_MAX);
+}
+END_TEST
+
+START_TEST(uplink_keeps_to_max_message)
+{
+	static const uint8_t payload[2001];
+
+	settings[0].max_message = 2000;
+	come_up();
+	ck_assert_uint_eq(uplink_max_payload(uplink, 5), 2000);
+	ck_assert_int_eq(uplink_publish(uplink, "t", payload, 2000), 0);
+	errno = 0;
+	ck_assert_int_eq(uplink_publish(uplink, "t", payload, 2001), -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+	wait_for("both messages", &seen.messages, 2);
+	uplink_stop(uplink);
+	seen.is_up = false;
+	ck_assert_uint_eq(uplink_max_payload(uplink, 5), SIZE_MAX);
+	brokers[0].connack_5 = FAKE_BYTES("\x20\x08\x00\x00\x05\x27\x00\x00\x00\x64");
+	uplink_start(uplink);
+	wait_for("up()", &seen.ups, 2);
+	ck_assert_uint_eq(uplink_max_payload(uplink, 5), 90);
+}
+END_TEST
+
+START_TEST(uplink_reports_the_path_to_the_broker)
+{
+	set_brokers(settings, 1);
+	ck_assert(cJSON_IsNull(reported("path")));
+	come_up();
+	ck_assert_double_gt(path_fact("rtt_us"), 0);
+	ck_assert_double_gt(path_fact("min_rtt_us"), 0);
+	ck_assert_double_ge(path_fact("delivery_rate"), 0);
+	ck_assert_double_ge(path_fact("held"), 0);
 }
 END_TEST
 
@@ -1019,6 +1063,170 @@ START_TEST(uplink_asks_the_broker_when_the_network_changed)
 }
 END_TEST
 
+/* Pacing. */
+
+static const struct {
+	uint32_t max_rate, max_bandwidth;
+	size_t len, burst, per_second; /* messages: at once, and then */
+} limits[] = {
+    {.max_rate = 300, .len = 10, .burst = 30, .per_second = 300},
+    {.max_bandwidth = 30000, .len = 91, .burst = 30, .per_second = 300}, /* topic t, header 8 */
+    {.max_rate = 10000, .max_bandwidth = 30000, .len = 91, .burst = 30, .per_second = 300},
+    {.max_rate = 300, .max_bandwidth = 400000000, .len = 91, .burst = 30, .per_second = 300},
+};
+
+START_TEST(uplink_never_publishes_more_than_the_broker_allows)
+{
+	static const uint8_t payload[1000];
+	uint64_t at_us[100];
+	unsigned int pauses = 0;
+
+	settings[0].max_rate = limits[_i].max_rate;
+	settings[0].max_bandwidth = limits[_i].max_bandwidth;
+	come_up();
+	for (size_t i = 0; i < ARRAY_LEN(at_us); i++) {
+		if (uplink_blocked(uplink))
+			wait_for("writable()", &seen.writable, ++pauses);
+		ck_assert(!uplink_blocked(uplink));
+		at_us[i] = util_now_us();
+		ck_assert_int_eq(uplink_publish(uplink, "t", payload, limits[_i].len), 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(at_us); i++)
+		for (size_t k = i + limits[_i].burst; k < ARRAY_LEN(at_us); k++)
+			ck_assert_uint_ge((at_us[k] - at_us[i]) * limits[_i].per_second,
+			    (k - i + 1 - limits[_i].burst) * 1000000);
+	ck_assert_uint_gt(pauses, 0);
+	ck_assert_uint_ge(stats.value[STAT_TX_PACED], pauses);
+	ck_assert_uint_le(stats.value[STAT_TX_PACED], pauses + 1);
+}
+END_TEST
+
+START_TEST(uplink_paces_nothing_where_the_broker_has_no_limit)
+{
+	come_up();
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(uplink_publish(uplink, "t", "x", 1), 0);
+		ck_assert(!uplink_blocked(uplink));
+	}
+	wait_for("200 messages", &seen.messages, 201);
+	ck_assert_uint_eq(seen.writable, 0);
+	ck_assert_uint_eq(stats.value[STAT_TX_PACED], 0);
+}
+END_TEST
+
+START_TEST(uplink_publishes_what_must_not_wait_and_counts_it)
+{
+	uint64_t begin_us;
+
+	settings[0].max_rate = 20; /* two at once */
+	come_up();
+	begin_us = util_now_us();
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(uplink_publish(uplink, "t", "x", 1), 0);
+	ck_assert(uplink_blocked(uplink));
+	wait_for("PUBLISH", &brokers[0].packets[PUBLISHES], 9); /* with the probe */
+	uplink_probe(uplink);
+	wait_for("probe", &seen.probes, 2);
+	wait_for("PUBLISH", &brokers[0].packets[PUBLISHES], 10);
+	wait_for("writable()", &seen.writable, 1);
+	ck_assert_uint_ge(util_now_us() - begin_us, 7 * 50000); /* nine, less two */
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 1);
+}
+END_TEST
+
+/* To a broker that does not read. */
+static void
+fill(void)
+{
+	static const uint8_t payload[4000];
+
+	event_del(brokers[0].readable);
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(uplink_publish(uplink, "t", payload, sizeof(payload)), 0);
+	ck_assert(uplink_blocked(uplink));
+}
+
+START_TEST(uplink_waits_for_both_the_socket_and_the_limit)
+{
+	uint64_t wakeups;
+
+	settings[0].max_rate = 1000; /* half of what is filled in goes at once */
+	come_up();
+	fill();
+	ck_assert_uint_eq(stats.value[STAT_TX_PACED], 1);
+	wakeups = ticker_wakeups(ticker);
+	while (ticker_wakeups(ticker) == wakeups)
+		ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+	ck_assert_uint_eq(seen.writable, 0); /* it is due, but the socket is full */
+	ck_assert(uplink_blocked(uplink));
+	event_add(brokers[0].readable, NULL);
+	wait_for("writable()", &seen.writable, 1);
+	ck_assert(!uplink_blocked(uplink));
+}
+END_TEST
+
+START_TEST(uplink_changes_limits_without_a_new_connection)
+{
+	settings[0].max_rate = 1;
+	settings[0].max_message = 5000;
+	come_up();
+	fill();
+	event_add(brokers[0].readable, NULL);
+	wait_for("what was under way", &seen.messages, 201);
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 0); /* the socket is empty, but none is due */
+	ck_assert(uplink_blocked(uplink));
+	settings[0].max_rate = 0;
+	settings[0].max_message = 6000;
+	set_brokers(settings, 1);
+	ck_assert_uint_eq(seen.writable, 0); /* never from within a call */
+	wait_for("writable()", &seen.writable, 1);
+	ck_assert(!uplink_blocked(uplink));
+	ck_assert_uint_eq(uplink_max_payload(uplink, 1), 6000);
+	settings[0].max_rate = 10;
+	set_brokers(settings, 1);
+	ck_assert(!uplink_blocked(uplink)); /* what went before is forgotten */
+	ck_assert_int_eq(uplink_publish(uplink, "t", "x", 1), 0);
+	ck_assert(uplink_blocked(uplink));
+	set_brokers(settings, 1); /* the same limits: nothing changes */
+	ck_assert(uplink_blocked(uplink));
+	wait_for("writable()", &seen.writable, 2);
+	ck_assert_uint_eq(brokers[0].accepted, 1);
+	ck_assert_uint_eq(brokers[0].ended, 0);
+	expect_state("up");
+}
+END_TEST
+
+START_TEST(uplink_forgets_at_its_end_what_a_connection_published)
+{
+	settings[0].max_rate = 20; /* two at once */
+	come_up();
+	for (int i = 0; i < 200; i++)
+		ck_assert_int_eq(uplink_publish(uplink, "t", "x", 1), 0);
+	fake_broker_hang_up(&brokers[0]);
+	wait_for("up()", &seen.ups, 2);
+	ck_assert(!uplink_blocked(uplink)); /* for one more, beside the probe */
+	ck_assert_int_eq(uplink_publish(uplink, "t", "x", 1), 0);
+	ck_assert(uplink_blocked(uplink));
+}
+END_TEST
+
+START_TEST(uplink_takes_no_limit_over_to_another_broker)
+{
+	settings[0].max_rate = 1;
+	come_up();
+	ck_assert(uplink_blocked(uplink));
+	fake_broker_listen(&brokers[1]);
+	set_brokers(&settings[1], 1);
+	ck_assert(!uplink_blocked(uplink));
+	wait_for("up()", &seen.ups, 2);
+	ck_assert(!uplink_blocked(uplink));
+	run_what_is_ready();
+	ck_assert_uint_eq(seen.writable, 0);
+}
+END_TEST
+
 /* Credentials. */
 
 START_TEST(uplink_reads_the_password_file)
@@ -1087,6 +1295,7 @@ add_tests_of_the_way_up(TCase *tc)
 	tcase_add_test(tc, uplink_subscribes_in_batches_of_eight);
 	tcase_add_test(tc, uplink_passes_messages_both_ways);
 	tcase_add_test(tc, uplink_knows_the_largest_message_of_its_broker);
+	tcase_add_test(tc, uplink_reports_the_path_to_the_broker);
 	tcase_add_test(tc, uplink_connects_through_a_unix_socket);
 	tcase_add_test(tc, uplink_connects_by_ipv6);
 	tcase_add_test(tc, uplink_tries_each_address_of_a_name);
@@ -1096,6 +1305,20 @@ add_tests_of_the_way_up(TCase *tc)
 	tcase_add_test(tc, uplink_runs_the_password_command);
 	tcase_add_loop_test(
 	    tc, uplink_tells_why_the_password_command_failed, 0, (int)ARRAY_LEN(bad_commands));
+}
+
+static void
+add_tests_of_limits(TCase *tc)
+{
+	tcase_add_test(tc, uplink_keeps_to_max_message);
+	tcase_add_loop_test(
+	    tc, uplink_never_publishes_more_than_the_broker_allows, 0, (int)ARRAY_LEN(limits));
+	tcase_add_test(tc, uplink_paces_nothing_where_the_broker_has_no_limit);
+	tcase_add_test(tc, uplink_publishes_what_must_not_wait_and_counts_it);
+	tcase_add_test(tc, uplink_waits_for_both_the_socket_and_the_limit);
+	tcase_add_test(tc, uplink_changes_limits_without_a_new_connection);
+	tcase_add_test(tc, uplink_forgets_at_its_end_what_a_connection_published);
+	tcase_add_test(tc, uplink_takes_no_limit_over_to_another_broker);
 }
 
 static void
@@ -1144,6 +1367,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_tests_of_the_way_up(tc);
+	add_tests_of_limits(tc);
 	add_tests_of_failures(tc);
 	add_tests_of_changes(tc);
 	suite_add_tcase(suite, tc);

@@ -32,6 +32,7 @@
 	"\"address\":\"192.0.2.1:8883\",\"protocol\":\"5\",\"client_id\":\"MQTT_VPN_a1\","      \
 	"\"tls\":{\"version\":\"TLSv1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\","               \
 	"\"name\":\"CN=b.example\",\"days_left\":89,\"resumed\":true,\"own_days_left\":-1},"    \
+	"\"path\":{\"rtt_us\":12345,\"min_rtt_us\":9000,\"delivery_rate\":1,\"held\":2100},"    \
 	"\"last_error\":null,\"retry_in_ms\":null,\"attempts\":1},"                             \
 	"\"peers\":{\"configured\":2,\"learnt\":1,\"up\":null},"                                \
 	"\"traffic\":{\"tx_packets\":1,\"tx_bytes\":999,\"rx_packets\":12345,"                  \
@@ -79,6 +80,26 @@
 	"\"value\":9007199254740991},{\"name\":\"x\\ny\",\"value\":1},"                      \
 	"{\"name\":\"reloads\",\"unit\":\"events\",\"help\":\"Reloads.\",\"value\":0}],"     \
 	"\"gauges\":{\"rss_bytes\":4096}}"
+
+#define STAGES                                                                                  \
+	"{\"stages\":{\"tunnel\":{\"offload\":\"tcp\",\"tx_packets\":12345,"                    \
+	"\"tx_super_packets\":678,\"tx_cut_packets\":12,\"rx_packets\":9876,"                   \
+	"\"rx_super_packets\":54,\"rx_joined_packets\":21},"                                    \
+	"\"queue\":{\"waiting\":3,\"memory\":201234,\"drops_full\":0,\"drops_codel\":4,"        \
+	"\"marks\":5},"                                                                         \
+	"\"messages\":{\"tx\":{\"messages\":500,\"packets_per_message\":24.69,"                 \
+	"\"bytes_per_message\":34100.5},\"rx\":{\"messages\":0,\"packets_per_message\":null,"   \
+	"\"bytes_per_message\":null}},"                                                         \
+	"\"link\":{\"path\":{\"rtt_us\":12345,\"min_rtt_us\":9000,\"delivery_rate\":2500000,"   \
+	"\"held\":2100},\"blocked\":7,\"paced\":1},"                                            \
+	"\"peers\":[{\"name\":\"workshop\",\"address\":\"10.0.1.2\",\"waiting\":3,"             \
+	"\"delay_us\":1234,\"window\":98304,\"in_flight\":61000,\"rtt_us\":38240,"              \
+	"\"min_rtt_us\":30100,\"rate\":12500000,\"lost\":0,\"drops\":4,\"marks\":5},"           \
+	"{\"name\":null,\"address\":\"10.0.1.3\",\"waiting\":0,\"delay_us\":0,\"window\":null," \
+	"\"in_flight\":null,\"rtt_us\":null,\"min_rtt_us\":null,\"rate\":null,\"lost\":null,"   \
+	"\"drops\":0,\"marks\":0}]},"                                                           \
+	"\"stats\":[{\"name\":\"reloads\",\"unit\":\"events\",\"help\":\"Reloads.\","           \
+	"\"value\":0}]}"
 
 typedef void (*render_fn)(FILE *out, const struct cJSON *json);
 
@@ -205,24 +226,27 @@ expect_failure(const char *part)
 START_TEST(status_shows_a_link_that_is_up)
 {
 	render(vpnctl_text_status, STATUS_UP);
-	ck_assert_str_eq(text, "Interface  mq0, up, MTU 1500\n"
-			       "           addresses 10.0.1.1/24, fd00::1/64\n"
-			       "           receives also for 172.16.0.100\n"
-			       "Link       connected for 2 min 5 s\n"
-			       "           broker mqtts://b.example:8883 at 192.0.2.1:8883\n"
-			       "           MQTT 5, client id MQTT_VPN_a1\n"
-			       "           TLSv1.3, TLS_AES_256_GCM_SHA384, resumed session\n"
-			       "           broker's certificate: CN=b.example\n"
-			       "           broker's certificate valid for 89 more days\n"
-			       "           own certificate expired 1 day ago\n"
-			       "Peers      2 configured, 1 learnt\n"
-			       "Sent       1 packet, 999 bytes, 0 dropped\n"
-			       "Received   12345 packets, 1.2 MB (1234567 bytes), 15 dropped\n"
-			       "Dropped    12 rx_drop_auth\n"
-			       "           3 rx_drop_qos\n"
-			       "Wire       mqtt_vpn, encrypted\n"
-			       "Daemon     mqtt-vpnd 0.1.0, process 321, running for 3 d 4 h\n"
-			       "Warning    take care\n");
+	ck_assert_str_eq(text,
+	    "Interface  mq0, up, MTU 1500\n"
+	    "           addresses 10.0.1.1/24, fd00::1/64\n"
+	    "           receives also for 172.16.0.100\n"
+	    "Link       connected for 2 min 5 s\n"
+	    "           broker mqtts://b.example:8883 at 192.0.2.1:8883\n"
+	    "           MQTT 5, client id MQTT_VPN_a1\n"
+	    "           TLSv1.3, TLS_AES_256_GCM_SHA384, resumed session\n"
+	    "           broker's certificate: CN=b.example\n"
+	    "           broker's certificate valid for 89 more days\n"
+	    "           own certificate expired 1 day ago\n"
+	    "           round trip to the broker 12.3 ms, at best 9.0 ms; 2.1 kB "
+	    "under way\n"
+	    "Peers      2 configured, 1 learnt\n"
+	    "Sent       1 packet, 999 bytes, 0 dropped\n"
+	    "Received   12345 packets, 1.2 MB (1234567 bytes), 15 dropped\n"
+	    "Dropped    12 rx_drop_auth\n"
+	    "           3 rx_drop_qos\n"
+	    "Wire       mqtt_vpn, encrypted\n"
+	    "Daemon     mqtt-vpnd 0.1.0, process 321, running for 3 d 4 h\n"
+	    "Warning    take care\n");
 }
 END_TEST
 
@@ -269,7 +293,12 @@ START_TEST(every_text_survives_json_of_another_kind)
 	    "{\"interface\":[],\"link\":1,\"peers\":{\"peers\":1},\"traffic\":null,"
 	    "\"drops\":[1,2],\"warnings\":[1,null,{}]}",
 	    "{\"peers\":[1,null,{},{\"addresses\":[1],\"routes\":{}}],\"stats\":[1,{},\"x\"],"
-	    "\"gauges\":[1],\"restart_needed\":[1],\"level\":2}",
+	    "\"stages\":1,\"gauges\":[1],\"restart_needed\":[1],\"level\":2}",
+	    "{\"stages\":{\"tunnel\":1,\"queue\":[],\"messages\":{\"tx\":\"x\"},\"link\":{\"path\":"
+	    "1},"
+	    "\"peers\":[1,null,{},[],{\"name\":1,\"window\":-1,\"rate\":1e99,\"rtt_us\":\"x\"}]}}",
+	    "{\"stages\":{\"messages\":{\"tx\":{\"packets_per_message\":1e308,"
+	    "\"bytes_per_message\":1e308}},\"peers\":{\"a\":1}}}",
 	    "{\"link\":{\"state\":\"flying\",\"since_ms\":-1,\"tls\":{\"days_left\":1e99,\"own_"
 	    "days_left\":-1e99}},"
 	    "\"uptime_ms\":1e99,\"traffic\":{\"tx_bytes\":-5,\"rx_bytes\":1e99}}"};
@@ -323,6 +352,21 @@ START_TEST(peers_are_aligned_in_columns)
 }
 END_TEST
 
+START_TEST(peers_show_the_round_trip_of_late_and_what_waits_for_it)
+{
+	render(vpnctl_text_peers,
+	    "{\"peers\":[{\"addresses\":[\"10.0.1.2\"],\"state\":\"up\",\"heard_ms_ago\":0,"
+	    "\"handshake_rtt_us\":90000,\"rtt_us\":38240,\"waiting\":1},"
+	    "{\"addresses\":[\"10.0.1.3\"],\"state\":\"connecting\",\"heard_ms_ago\":0,"
+	    "\"handshake_rtt_us\":90000,\"rtt_us\":null,\"waiting\":2}]}");
+	ck_assert_str_eq(text, "ADDRESS   STATE       HEARD        RTT\n"
+			       "10.0.1.2  up          0 s ago  38.2 ms\n"
+			       "  1 packet waits to be sent\n"
+			       "10.0.1.3  connecting  0 s ago  90.0 ms\n"
+			       "  2 packets wait for a session\n");
+}
+END_TEST
+
 START_TEST(peers_leave_out_columns_that_nobody_fills)
 {
 	render(vpnctl_text_peers,
@@ -363,10 +407,9 @@ START_TEST(a_long_name_moves_its_own_row_only)
 	    "\"told_name\":\"123456789-123456789-123456789-123456789-123456789-123456789-123\"},"
 	    "{\"name\":\"a\",\"addresses\":[\"10.0.1.3\"]}]}");
 	ck_assert_str_eq(text,
-	    "ADDRESS   NAME                  HEARD   RX   TX\n"
-	    "10.0.1.2  (123456789-123456789-123456789-123456789-123456789-123456789-123)  never  "
-	    "0 B  0 B\n"
-	    "10.0.1.3  a                     never  0 B  0 B\n");
+	    "ADDRESS   NAME                  HEARD\n"
+	    "10.0.1.2  (123456789-123456789-123456789-123456789-123456789-123456789-123)  never\n"
+	    "10.0.1.3  a                     never\n");
 }
 END_TEST
 
@@ -391,9 +434,9 @@ START_TEST(names_that_peers_tell_do_not_reach_the_terminal_raw)
 		vpnctl_text_peers(out, parsed);
 		fclose(out);
 		cJSON_Delete(parsed);
-		ck_assert_str_eq(text, "ADDRESS   NAME                STATE  HEARD   RX   TX\n"
-				       "10.0.1.2  (a?[2J?b??c???d?\?)  -      never  0 B  0 B\n"
-				       "10.0.1.3  x                   ?c     never  0 B  0 B\n"
+		ck_assert_str_eq(text, "ADDRESS   NAME                STATE  HEARD\n"
+				       "10.0.1.2  (a?[2J?b??c???d?\?)  -      never\n"
+				       "10.0.1.3  x                   ?c     never\n"
 				       "  ?]0;t?\n"
 				       "  ?[A behind it\n"
 				       "  calls itself x????\n");
@@ -444,6 +487,78 @@ START_TEST(stats_are_aligned_and_explained)
 			       "x?y                    1  -         -\n"
 			       "reloads                0  events    Reloads.\n"
 			       "rss_bytes           4096\n");
+}
+END_TEST
+
+START_TEST(stats_begin_with_the_stages_that_a_packet_passes)
+{
+	render(vpnctl_text_stats, STAGES);
+	ck_assert_str_eq(text,
+	    "STAGE                                   SENT      RECEIVED\n"
+	    "Tunnel    offload                        tcp\n"
+	    "          packets                      12345          9876\n"
+	    "          super-packets                  678            54\n"
+	    "          made by cutting                 12\n"
+	    "          joined                                        21\n"
+	    "Queue     packets that wait                3\n"
+	    "          memory                    201.2 kB\n"
+	    "          dropped, it was full             0\n"
+	    "          dropped by CoDel                 4\n"
+	    "          marked (ECN)                     5\n"
+	    "Messages  messages                       500             0\n"
+	    "          packets in each               24.7             -\n"
+	    "          bytes in each              34.1 kB             -\n"
+	    "Link      round trip                 12.3 ms\n"
+	    "          round trip at best          9.0 ms\n"
+	    "          rate seen                 2.5 MB/s\n"
+	    "          under way                   2.1 kB\n"
+	    "          times blocked                    7\n"
+	    "          times paced                      1\n"
+	    "\n"
+	    "PEER      WAITING   DELAY  DROPS  MARKS   WINDOW  UNDER WAY      RTT  AT BEST       "
+	    "RATE  LOST\n"
+	    "workshop        3  1.2 ms      4      5  98.3 kB    61.0 kB  38.2 ms  30.1 ms  12.5 "
+	    "MB/s   0 B\n"
+	    "10.0.1.3        0  0.0 ms      0      0        -          -        -        -       "
+	    "   -     -\n"
+	    "\n"
+	    "reloads             0  events    Reloads.\n");
+}
+END_TEST
+
+START_TEST(stages_without_peers_or_connection_leave_no_empty_table)
+{
+	render(vpnctl_text_stats,
+	    "{\"stages\":{\"link\":{\"path\":null,\"blocked\":0},\"peers\":[]},"
+	    "\"gauges\":{\"rss_bytes\":4096}}");
+	ck_assert_ptr_nonnull(strstr(text, "\nLink      round trip                       -\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\n          times blocked                    0\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "\n          times paced                      -\n\nrss_bytes "));
+	ck_assert_ptr_null(strstr(text, "PEER"));
+}
+END_TEST
+
+/* A peer's name may have come from elsewhere, as all that the daemon tells. */
+START_TEST(stages_do_not_reach_the_terminal_raw)
+{
+	static const char json[] =
+	    "{\"stages\":{\"tunnel\":{\"offload\":\"\\u001b[2J\"},\"peers\":[{\"name\":"
+	    "\"a\\u001b[2J\\nb\\u009bc\\u202ed\xc3\xff\"},{\"address\":\"\\u001bc\",\"waiting\":1}]"
+	    "}}";
+	struct cJSON *raw = cJSON_Parse(json);
+	FILE *out;
+
+	ck_assert_ptr_nonnull(raw);
+	free(text);
+	out = open_memstream(&text, &text_len);
+	vpnctl_text_stats(out, raw);
+	fclose(out);
+	cJSON_Delete(raw);
+	ck_assert_ptr_nonnull(strstr(text, "Tunnel    offload                       ?[2J\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nPEER              WAITING\n"
+					   "a?[2J?b??c???d?\?        -\n"
+					   "?c                      1\n\n"));
 }
 END_TEST
 
@@ -863,6 +978,7 @@ main(void)
 	tcase_add_test(tc, every_text_survives_json_of_another_kind);
 	tcase_add_test(tc, status_tells_of_the_native_wire);
 	tcase_add_test(tc, peers_are_aligned_in_columns);
+	tcase_add_test(tc, peers_show_the_round_trip_of_late_and_what_waits_for_it);
 	tcase_add_test(tc, peers_leave_out_columns_that_nobody_fills);
 	tcase_add_test(tc, peers_usually_fit_a_hundred_columns);
 	tcase_add_test(tc, a_long_name_moves_its_own_row_only);
@@ -870,6 +986,9 @@ main(void)
 	tcase_add_test(tc, json_keeps_what_a_terminal_would_obey_as_escapes);
 	tcase_add_test(tc, text_that_is_not_utf8_becomes_question_marks);
 	tcase_add_test(tc, stats_are_aligned_and_explained);
+	tcase_add_test(tc, stats_begin_with_the_stages_that_a_packet_passes);
+	tcase_add_test(tc, stages_without_peers_or_connection_leave_no_empty_table);
+	tcase_add_test(tc, stages_do_not_reach_the_terminal_raw);
 	tcase_add_test(tc, reload_names_what_needs_a_restart);
 	tcase_add_test(tc, rates_are_differences_over_time);
 	tcase_add_test(tc, metrics_are_in_prometheus_format);

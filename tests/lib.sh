@@ -700,11 +700,11 @@ random_file()
 	sha256sum "$1" | cut -d ' ' -f 1
 }
 
-# expect_download CLIENT SERVER ADDRESS FILE SUM
+# expect_download CLIENT SERVER ADDRESS FILE SUM [SECONDS]
 expect_download()
 {
 	serve "$2" "$3" "$4"
-	_got=$(fetch "$1" "$3") || fail "$1 could not download from $3"
+	_got=$(fetch "$1" "$3" "${6:-60}") || fail "$1 could not download from $3"
 	stop "serve-$2"
 	[ "$_got" = "$5" ] || fail "the download from $3 to $1 is damaged"
 }

@@ -15,6 +15,7 @@
 
 #include "ip.h"
 #include "link.h"
+#include "native_internal.h" /* a node of an earlier version */
 
 #define START_MS 1000000
 #define TEXT_PROTOCOL 253		     /* RFC 3692 */
@@ -118,14 +119,19 @@ is_connected(void *arg)
 }
 
 static int
-on_deliver(void *arg, const uint8_t *packet, size_t len)
+on_deliver(void *arg, const struct packet_offload *offload, const struct iovec *iov, int count)
 {
-	struct world_packet *p = malloc(sizeof(*p) + len);
+	struct world_packet *p = malloc(sizeof(*p) + PACKET_MAX);
 	struct world_node *n = arg;
 
 	ck_assert_ptr_nonnull(p);
-	p->len = len;
-	memcpy(p->bytes, packet, len);
+	p->offload = *offload;
+	p->len = 0;
+	for (int i = 0; i < count; i++) {
+		ck_assert_uint_le(p->len + iov[i].iov_len, PACKET_MAX);
+		memcpy(p->bytes + p->len, iov[i].iov_base, iov[i].iov_len);
+		p->len += iov[i].iov_len;
+	}
 	p->next = n->packets;
 	n->packets = p;
 	n->delivered++;
@@ -139,6 +145,38 @@ on_probe(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
 
 	n->probes++;
 	memcpy(n->token, token, sizeof(n->token));
+}
+
+static void
+on_ready(void *arg)
+{
+	struct world_node *n = arg;
+
+	n->ready = true;
+}
+
+static uint64_t
+on_clock(void *arg)
+{
+	const struct world_node *n = arg;
+
+	return n->world->now_ms * 1000;
+}
+
+void
+world_transmit(struct world_node *n)
+{
+	n->ready = false;
+	while (dataplane_transmit(n->dataplane, n->world->now_ms))
+		;
+	dataplane_answer(n->dataplane, n->world->now_ms);
+}
+
+static void
+transmit_if_ready(struct world_node *n)
+{
+	if (n->ready && !n->cut)
+		world_transmit(n);
 }
 
 /* What they get. */
@@ -155,6 +193,7 @@ world_give(struct world_node *n, const struct world_message *m)
 	};
 
 	dataplane_receive(n->dataplane, &message, n->world->now_ms);
+	transmit_if_ready(n);
 }
 
 static bool
@@ -206,6 +245,15 @@ next_due(const struct world *w)
 	return soonest;
 }
 
+static void
+run_timers(struct world_node *n)
+{
+	if (n->wheel == NULL)
+		return;
+	wheel_run(n->wheel, n->world->now_ms);
+	transmit_if_ready(n);
+}
+
 void
 world_pass(struct world *w, uint64_t ms)
 {
@@ -216,8 +264,7 @@ world_pass(struct world *w, uint64_t ms)
 		if (next_due(w) > w->now_ms)
 			w->now_ms = next_due(w);
 		for (int i = 0; i < w->count; i++)
-			if (w->node[i].wheel != NULL)
-				wheel_run(w->node[i].wheel, w->now_ms);
+			run_timers(&w->node[i]);
 		world_settle(w);
 	}
 	w->now_ms = until_ms;
@@ -240,14 +287,25 @@ world_packet(uint8_t *packet, const struct addr *src, const struct addr *dst, co
 	return len;
 }
 
+struct packet *
+world_take_packet(struct world_node *n, const uint8_t *packet, size_t len)
+{
+	struct packet *p = packet_get(n->pool, len);
+
+	ck_assert_ptr_nonnull(p);
+	memcpy(p->data, packet, len);
+	p->len = len;
+	return p;
+}
+
 static void
 send_to(struct world_node *from, const struct addr *dst, const char *text)
 {
-	uint8_t buf[DATAPLANE_HEADROOM + 256];
-	size_t len = world_packet(buf + DATAPLANE_HEADROOM, world_addr(from), dst, text);
+	uint8_t buf[256];
+	size_t len = world_packet(buf, world_addr(from), dst, text);
 
-	dataplane_send(from->dataplane, buf, len, from->world->now_ms);
-	dataplane_flush(from->dataplane);
+	dataplane_send(from->dataplane, world_take_packet(from, buf, len), from->world->now_ms);
+	world_transmit(from);
 }
 
 void
@@ -272,8 +330,8 @@ world_send_raw(
 	const struct addr *dst = world_addr(to);
 
 	native_send(from->native, peer_for_destination(from->peers, dst), world_addr(from), dst,
-	    packet, len, from->world->now_ms);
-	native_flush(from->native);
+	    world_take_packet(from, packet, len), from->world->now_ms);
+	world_transmit(from);
 }
 
 size_t
@@ -383,6 +441,7 @@ make_dataplane(struct world_node *n, const char *name)
 	    .mtu = FRAME_PACKET_MAX,
 	    .peers = n->peers,
 	    .stats = &n->stats,
+	    .pool = n->pool,
 	    .topic_prefix = n->network.prefix,
 	    .network = &n->network,
 	    .wheel = n->wheel,
@@ -390,11 +449,14 @@ make_dataplane(struct world_node *n, const char *name)
 	    .padding = p->padding,
 	    .rekey_ms = p->rekey_ms != 0 ? p->rekey_ms : WORLD_REKEY_MS,
 	};
-	struct dataplane_callbacks callbacks = {on_publish, is_connected, on_deliver, on_probe, n};
+	struct dataplane_callbacks callbacks = {
+	    on_publish, is_connected, on_deliver, on_probe, on_ready, on_clock, n};
 
 	n->dataplane = dataplane_new(&params, &callbacks);
 	ck_assert_ptr_nonnull(n->dataplane);
 	n->native = dataplane_native(n->dataplane);
+	if (p->featureless)
+		n->native->shared.features = 0;
 }
 
 void
@@ -404,6 +466,8 @@ world_start(struct world_node *n)
 
 	n->wheel = wheel_new(n->world->now_ms, NULL, NULL);
 	n->peers = peer_table_new();
+	n->pool = packet_pool_new();
+	ck_assert_ptr_nonnull(n->pool);
 	ck_assert_ptr_nonnull(n->wheel);
 	ck_assert_ptr_nonnull(n->peers);
 	ck_assert_int_eq(peer_table_set_local(n->peers, n->addrs, WORLD_ADDRS), 0);
@@ -411,6 +475,7 @@ world_start(struct world_node *n)
 	snprintf(name, sizeof(name), "node%d", n->number);
 	make_dataplane(n, name);
 	native_up(n->native, FRAME_MESSAGE_MAX, n->world->now_ms);
+	transmit_if_ready(n);
 }
 
 void
@@ -419,6 +484,8 @@ world_stop(struct world_node *n)
 	dataplane_free(n->dataplane);
 	peer_table_free(n->peers);
 	wheel_free(n->wheel);
+	packet_pool_free(n->pool);
+	n->pool = NULL;
 	n->dataplane = NULL;
 	n->native = NULL;
 	n->peers = NULL;

@@ -16,6 +16,7 @@
 #include "frame.h"
 #include "native.h"
 #include "network.h"
+#include "packet.h"
 #include "peer.h"
 #include "stats.h"
 #include "wheel.h"
@@ -38,6 +39,7 @@ struct world_message {
 /* A packet that a node has given to its tunnel. */
 struct world_packet {
 	struct world_packet *next;
+	struct packet_offload offload; /* what was left to do on it */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -49,8 +51,10 @@ struct world_node {
 	struct network network;
 	struct peer_table *peers;
 	struct wheel *wheel;
+	struct packet_pool *pool;
 	struct dataplane *dataplane;
 	struct native *native; /* that of dataplane; NULL while the node is stopped */
+	bool ready;	       /* it has said so since its last world_transmit() */
 	bool cut;	       /* nothing goes from or to it; publishing fails with ENOTCONN */
 	/* Since world_open(); starts go on counting. */
 	struct stats stats;
@@ -66,6 +70,7 @@ struct world_params {
 	bool plain_topics;
 	bool configured; /* psk: the nodes have each other in their configurations; else learn */
 	enum frame_padding padding;
+	bool featureless; /* no node takes more than packets, or reports what it received */
 	uint32_t rekey_ms;
 	struct {
 		const char *network; /* "test" */
@@ -108,6 +113,10 @@ void world_send_to_all(struct world_node *from, const char *text);
 /* Any packet, unchecked: straight into the native wire. */
 void world_send_raw(
     struct world_node *from, const struct world_node *to, const uint8_t *packet, size_t len);
+/* A copy of a packet, of the node's pool. */
+struct packet *world_take_packet(struct world_node *n, const uint8_t *packet, size_t len);
+/* The node sends all that waits and may go. */
+void world_transmit(struct world_node *n);
 /* How often a packet with this text was delivered. */
 size_t world_got(const struct world_node *n, const char *text);
 /* A packet there and one back, and nothing else: each is delivered once. */

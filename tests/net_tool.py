@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 
-SO_RCVBUFFORCE = 33  # Python does not name it
+SO_RCVBUFFORCE = 33  # Python does not name these
+UDP_SEGMENT = 103
 
 
 def family_of(address):
@@ -84,6 +85,45 @@ def udp_send(args):
         time.sleep(max(0, due - time.monotonic()))
         sock.sendto(text.encode(), (args.address, args.port))
         due += 1 / args.rate
+
+
+def pieces(groups):
+    """So many groups of datagrams, as lists: in each all have the same length but for the last, which
+    is no longer. Each has its own content, so that none can stand for another."""
+    number = 0
+    for group in range(groups):
+        size = 100 + 97 * group % 1300
+        lengths = [size] * (1 + group % 39) + [1 + 37 * group % size]
+        yield [(hashlib.sha256(b"%d" % (number + i)).digest() * 44)[:length]
+               for i, length in enumerate(lengths)]
+        number += len(lengths)
+
+
+def pieces_send(args):
+    """Sends groups of datagrams, each group as one that the kernel is to cut (UDP_SEGMENT)."""
+    sock = socket.socket(family_of(args.address), socket.SOCK_DGRAM)
+    sock.connect((args.address, args.port))
+    for group in pieces(args.groups):
+        sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, len(group[0]))
+        sock.send(b"".join(group))
+        time.sleep(0.002)  # some 100 Mbit/s: no queue has to drop any
+
+
+def pieces_receive(args):
+    """Waits for these groups; fails unless each datagram comes once, in order and as it was."""
+    sock = socket.socket(family_of(args.address), socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+    sock.bind((args.address, args.port))
+    sock.settimeout(20)
+    print("listening", flush=True)
+    expected = [datagram for group in pieces(args.groups) for datagram in group]
+    for number, datagram in enumerate(expected):
+        got = sock.recv(65536)
+        if got != datagram:
+            known = f"is number {expected.index(got)}" if got in expected else "is nobody's"
+            sys.exit(f"instead of number {number}, {len(datagram)} bytes, came one of "
+                     f"{len(got)} bytes that {known}")
+    print(f"all {len(expected)} datagrams came")
 
 
 def checksum(data):
@@ -209,23 +249,40 @@ def relay(args):
 
 def sink(args):
     """Takes what anybody sends, and throws it away."""
+    def swallow_all(client):
+        try:
+            with client:
+                while client.recv(1 << 20):
+                    pass
+        except OSError:
+            pass
+
     listener = socket.create_server((args.address, args.port))
     print("listening", flush=True)
     while True:
         client, _ = listener.accept()
-        with client:
-            while client.recv(1 << 20):
-                pass
+        threading.Thread(target=swallow_all, args=(client,), daemon=True).start()
 
 
 def source(args):
-    """Sends as much as is taken, for so many seconds."""
+    """Sends as much as is taken, for so many seconds, over so many connections at once."""
     block = bytes(1 << 20)
-    begin = time.monotonic()
-    total = 0
-    with socket.create_connection((args.address, args.port), timeout=20) as server:
-        while time.monotonic() < begin + args.seconds:
-            total += server.send(block)
+    end = time.monotonic() + args.seconds
+    servers = [socket.create_connection((args.address, args.port), timeout=20)
+               for _ in range(args.flows)]
+    totals = [0] * args.flows
+
+    def send(i):
+        with servers[i]:
+            while time.monotonic() < end:
+                totals[i] += servers[i].send(block)
+
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(args.flows)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    total = sum(totals)
     print(f"{total} bytes, {total * 8e-6 / args.seconds:.0f} Mbit/s")
 
 
@@ -264,6 +321,8 @@ def parse_args():
     sub.add_argument("--source")
     sub.add_argument("--count", type=int, default=0)
     sub.add_argument("--rate", type=float, default=5000)
+    command("pieces-send", pieces_send, ("address", str), ("port", int), ("groups", int))
+    command("pieces-receive", pieces_receive, ("address", str), ("port", int), ("groups", int))
     command("packet", packet, ("source", str), ("address", str), ("port", int), ("text", str))
     command("json", json_value).add_argument("keys", nargs="*")
     command("evil", evil, ("path", str)).add_argument("words", nargs=argparse.REMAINDER)
@@ -272,7 +331,8 @@ def parse_args():
     command("notify", notify, ("path", str))
     command("relay", relay, ("address", str), ("port", int), ("target", str))
     command("sink", sink, ("address", str), ("port", int))
-    command("source", source, ("address", str), ("port", int), ("seconds", float))
+    sub = command("source", source, ("address", str), ("port", int), ("seconds", float))
+    sub.add_argument("--flows", type=int, default=1)
     command("swallow", swallow, ("address", str), ("port", int))
     return parser.parse_args()
 

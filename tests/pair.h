@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backlog.h"
 #include "channel.h"
 #include "handshake.h"
 #include "network.h"
@@ -46,6 +47,8 @@ struct pair_end {
 	struct stats stats;
 	struct channel_shared shared;
 	struct channel *channel;
+	struct backlog waiting; /* packets, for a session */
+	struct backlog_budget budget;
 	/* What happened since pair_open(); restarts go on counting. */
 	size_t firsts, answers, keepalives, packets, notices; /* published */
 	size_t delivered, unknown;			      /* packets; for no session */

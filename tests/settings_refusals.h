@@ -260,6 +260,38 @@ static const struct refusal {
 	":1: keepalive: '-1' is not a number: expected a number from 5 to 3600"},
     {false, "broker \"mqtts://a\" { timeout = 121 }\n",
 	":1: timeout: '121' is out of range: expected a number from 1 to 120"},
+    {false, "broker \"mqtts://a\" { max-message = 1499 }\n",
+	":1: max-message: '1499' is out of range: expected a number from 1500 to 268435455"},
+    {false, "broker \"mqtts://a\" { max-message = 268435456 }\n",
+	":1: max-message: '268435456' is out of range: expected a number from 1500 to 268435455"},
+    {false, "broker \"mqtts://a\" { max-rate = 0 }\n",
+	":1: max-rate: '0' is out of range: expected a number from 1 to 1000000"},
+    {false, "broker \"mqtts://a\" { max-rate = 1001k }\n",
+	":1: max-rate: '1001k' is out of range: expected a number from 1 to 1000000"},
+    {false, "broker \"mqtts://a\" { max-rate = 1G }\n",
+	":1: max-rate: '1G' is out of range: expected a number from 1 to 1000000"},
+    {false, "broker \"mqtts://a\" { max-rate = 99999999999999999999 }\n",
+	":1: max-rate: '99999999999999999999' is out of range: expected a number from 1 to "
+	"1000000"},
+    {false, "broker \"mqtts://a\" { max-rate = 18446744073709551617k }\n",
+	":1: max-rate: '18446744073709551617k' is out of range: expected a number from 1 to "
+	"1000000"},
+    {false, "broker \"mqtts://a\" { max-rate = -1 }\n",
+	":1: max-rate: '-1' is not a number: expected one from 1 to 1000000, such as 2000 or 2k"},
+    {false, "broker \"mqtts://a\" { max-rate = k }\n",
+	":1: max-rate: 'k' is not a number: expected one from 1 to 1000000, such as 2000 or 2k"},
+    {false, "broker \"mqtts://a\" { max-rate = 1K }\n",
+	":1: max-rate: '1K' is not a number: expected one from 1 to 1000000, such as 2000 or 2k"},
+    {false, "broker \"mqtts://a\" { max-bandwidth = 10mbit }\n",
+	":1: max-bandwidth: '10mbit' is not a number: expected one from 1000 to 4000000000, such "
+	"as 2000 or 2k"},
+    {false, "broker \"mqtts://a\" { max-bandwidth = 999 }\n",
+	":1: max-bandwidth: '999' is out of range: expected a number from 1000 to 4000000000"},
+    {false, "broker \"mqtts://a\" { max-bandwidth = 5G }\n",
+	":1: max-bandwidth: '5G' is out of range: expected a number from 1000 to 4000000000"},
+    {true, "broker \"mqtts://a\" { \n\tmax-message = 1627\n }\n",
+	":5: max-message: 1627 is too small for packets of 1500 bytes (mtu): expected at least "
+	"1628, or a smaller mtu"},
     {false, "broker \"mqtts://a\" { tls-min-version = 1.1 }\n",
 	":1: tls-min-version: '1.1' is not a version: expected 1.2 or 1.3"},
     {false, "broker \"mqtts://a\" { tls-verify = maybe }\n",
@@ -270,7 +302,8 @@ static const struct refusal {
 	":1: tls-name: 'a b' holds a space or a character beyond ASCII: expected neither"},
     {false, "broker \"mqtts://a\" { ca-dir = \"/x\" }\n",
 	":1: 'ca-dir' is not a key: expected one of username, password-file, password-command, "
-	"keepalive, timeout, ca-file, crl-file, certificate, key, key-passphrase-file, alpn, "
+	"keepalive, timeout, max-message, max-rate, max-bandwidth, ca-file, crl-file, certificate, "
+	"key, key-passphrase-file, alpn, "
 	"tls-name, tls-min-version, tls-verify"},
     {false, "peer \"a b\" { }\n",
 	":1: peer: 'a b' is not a name for a peer: expected letters, digits, '-', '_' and '.'"},
@@ -381,6 +414,8 @@ static const struct refusal {
     {false, "mode = group\n", ":1: mode: 'group' is not a mode: expected psk or pubkey"},
     {false, "mode = x\n", ":1: mode: 'x' is not a mode: expected psk or pubkey"},
     {false, "topics = x\n", ":1: topics: 'x' is not a form of topics: expected hashed or plain"},
+    {false, "interface a { offload = maybe }\n",
+	":1: offload: 'maybe' is not an offload: expected yes, no or udp"},
     {false, "padding = 17\n", ":1: padding: '17' is not a padding: expected none, 16 or buckets"},
     {false, "network = \"a/b\"\n",
 	":1: network: 'a/b' is not a name for a network: expected letters, digits, '-', '_' and "

@@ -1,0 +1,114 @@
+/*
+ * How much the kernel holds for us. Its buffers grow to megabytes, and all that TCP has sent waits
+ * in the queues of the network, where nothing can overtake it, be dropped or be marked any more.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "link.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <linux/sockios.h>
+#include <linux/tcp.h> /* more of struct tcp_info than in <netinet/tcp.h>; both do not go together */
+#include <netinet/in.h>
+
+#include "link_internal.h"
+#include "util.h"
+
+/* It may hold so much in any case, and beyond that what the path has carried within its smallest
+ * round trip and this: room for its rate to grow into. */
+#define HELD_MIN (256 * 1024)
+#define SLACK_US 20000
+/* That it holds less no event tells. */
+#define RECHECK_MS 2
+
+static uint64_t
+held_by_kernel(const struct link *l, unsigned long which)
+{
+	int bytes;
+
+	if (ioctl(mosquitto_socket(l->mosq), which, &bytes) == -1 || bytes < 0)
+		return 0;
+	return (uint64_t)bytes;
+}
+
+/* An older kernel fills in less; the rest is 0. */
+static struct tcp_info
+ask_tcp(const struct link *l)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (!l->is_unix)
+		getsockopt(mosquitto_socket(l->mosq), IPPROTO_TCP, TCP_INFO, &info, &len);
+	if (info.tcpi_min_rtt == UINT32_MAX) /* not measured yet */
+		info.tcpi_min_rtt = 0;
+	return info;
+}
+
+void
+link_path_facts(const struct link *l, struct link_path_facts *facts)
+{
+	struct tcp_info info = ask_tcp(l);
+
+	*facts = (struct link_path_facts){
+	    .rtt_us = info.tcpi_rtt,
+	    .min_rtt_us = info.tcpi_min_rtt,
+	    .delivery_rate = info.tcpi_delivery_rate,
+	    .held = l->is_unix ? 0 : held_by_kernel(l, SIOCOUTQ),
+	};
+}
+
+/* What has arrived behind a lost segment, or is to be sent again, does not fill the path. */
+static bool
+holds_too_much(const struct link *l)
+{
+	struct tcp_info info;
+	uint64_t idle, needed;
+
+	if (l->held <= HELD_MIN)
+		return false;
+	info = ask_tcp(l);
+	idle = (uint64_t)info.tcpi_snd_mss * (info.tcpi_sacked + info.tcpi_lost);
+	needed = info.tcpi_delivery_rate * ((uint64_t)info.tcpi_min_rtt + SLACK_US) / 1000000;
+	return l->held > idle + (needed > HELD_MIN ? needed : HELD_MIN);
+}
+
+static void on_recheck(void *arg, uint64_t now_ms);
+
+static void
+look(struct link *l, uint64_t now_ms)
+{
+	l->held = held_by_kernel(l, SIOCOUTQ);
+	l->full = holds_too_much(l);
+	if (l->full)
+		wheel_set(l->wheel, &l->path_timer, now_ms + RECHECK_MS, on_recheck, l);
+}
+
+static void
+on_recheck(void *arg, uint64_t now_ms)
+{
+	struct link *l = arg;
+	uint64_t before = l->held;
+
+	look(l, now_ms);
+	if (l->held < before)
+		l->wrote_ms = now_ms;
+	/* Otherwise the socket's event tells, when that is over as well. */
+	if (!l->full && !l->blocked && !l->stalled)
+		l->cb.writable(l->cb.arg);
+}
+
+void
+link_path_check(struct link *l)
+{
+	l->unchecked = 0;
+	if (l->is_unix)
+		return;
+	l->unsent = held_by_kernel(l, SIOCOUTQNSD) >= LINK_NOTSENT_MAX;
+	if (!l->full)
+		look(l, util_now_ms());
+}
