@@ -178,6 +178,9 @@ void
 dataplane_use_old_wire(struct dataplane *d, bool use)
 {
 	d->old_wire = use || d->native == NULL;
+	/* what waits for it must not go under whatever password there is now, or under none */
+	if (!d->old_wire)
+		stats_add(d->stats, STAT_TX_DROP_NO_DESTINATION, fq_class_clear(&d->old_queue));
 }
 
 void

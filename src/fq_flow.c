@@ -121,17 +121,34 @@ flow_find(const struct fq_class *c, uint32_t hash)
 	return f;
 }
 
-/* All flows are in use: the class that has the most gives one up. Returns false if none has two. */
+/* What waits for a session, perhaps in vain. */
+static bool
+is_kept_waiting(const struct fq_class *c)
+{
+	return c->parked && c->max_packets > 0;
+}
+
+static bool
+gives_way_to(const struct fq_class *c, const struct fq_class *other)
+{
+	if (c->flows != other->flows)
+		return c->flows > other->flows;
+	return is_kept_waiting(c) && !is_kept_waiting(other);
+}
+
+/* All flows are in use: the class that has the most gives one up; where none has two, one that is
+ * kept waiting: who scans a network must not shut out the others. Returns false if there is none.
+ */
 static bool
 make_free(struct fq *fq)
 {
 	struct fq_flow *victim = &fq->flows[0];
 
 	for (size_t i = 1; i < FQ_FLOWS; i++) {
-		if (fq->flows[i].class->flows > victim->class->flows)
+		if (gives_way_to(fq->flows[i].class, victim->class))
 			victim = &fq->flows[i];
 	}
-	if (victim->class->flows < 2)
+	if (victim->class->flows < 2 && !is_kept_waiting(victim->class))
 		return false;
 	while (victim->packets > 0)
 		drop_first(victim, STAT_TX_DROP_QUEUE_FULL);

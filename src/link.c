@@ -127,8 +127,9 @@ link_new(struct event_base *base, struct wheel *wheel, const struct link_params 
 	    .keepalive_ms = (uint64_t)p->keepalive_s * 1000,
 	};
 	l->closing = event_new(base, -1, 0, on_closing, l);
+	l->acknowledge = event_new(base, -1, 0, link_on_acknowledge, l);
 	l->mosq = mosquitto_new(p->client_id, true, l);
-	if (l->closing == NULL || l->mosq == NULL)
+	if (l->closing == NULL || l->acknowledge == NULL || l->mosq == NULL)
 		goto no_memory;
 	configure(l, p);
 	if (start(l, p, error) == 0)
@@ -150,6 +151,8 @@ link_free(struct link *l)
 	wheel_cancel(l->wheel, &l->timer);
 	if (l->closing != NULL)
 		event_free(l->closing);
+	if (l->acknowledge != NULL)
+		event_free(l->acknowledge);
 	mosquitto_destroy(l->mosq);
 	link_aliases_free(l->aliases);
 	free(l);

@@ -167,14 +167,18 @@ deliver(struct link *l)
 	}
 }
 
-/* Brokers leave Nagle on and then wait for our delayed ACK; the option does not last beyond one
- * ACK. */
-static void
-acknowledge_at_once(const struct link *l)
+/*
+ * Brokers leave Nagle on and then wait for our delayed ACK; the option does not last beyond one
+ * ACK. Not before the owner has done what the messages gave it to do, as what it sends then is an
+ * ACK as well, and does not have to wait for one of its own.
+ */
+void
+link_on_acknowledge(evutil_socket_t fd, short what, void *arg)
 {
+	struct link *l = arg;
 	int on = 1;
 
-	if (!l->is_unix)
+	if (!l->dead && !l->is_unix)
 		setsockopt(l->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
@@ -279,7 +283,7 @@ drain(struct link *l)
 	}
 	if (l->dead)
 		return;
-	acknowledge_at_once(l);
+	event_active(l->acknowledge, EV_TIMEOUT, 0);
 	/* What OpenSSL has already decrypted, poll cannot see. */
 	ssl = mosquitto_ssl_get(l->mosq);
 	if (ssl != NULL && tls_has_pending(ssl))

@@ -25,7 +25,7 @@ struct link {
 	struct mosquitto *mosq;
 	struct tls *tls;
 	struct link_callbacks cb;
-	struct event *readable, *writable, *closing;
+	struct event *readable, *writable, *closing, *acknowledge;
 	evutil_socket_t fd;
 	bool is_unix;
 
@@ -62,7 +62,7 @@ struct link {
 	struct link_aliases *aliases; /* NULL where the broker offers none */
 	unsigned int reads_left;      /* of TLS, in this turn of the loop */
 	size_t unchecked;	      /* bytes published since link_path_check() */
-	uint64_t held;		      /* by the kernel, when it was full */
+	uint64_t held;		      /* by the kernel, at the last look */
 	struct wheel_timer path_timer;
 };
 
@@ -82,6 +82,7 @@ void link_fail_disconnected(struct link *l);
  */
 void link_settle(struct link *l);
 void link_forget_events(struct link *l);
+void link_on_acknowledge(evutil_socket_t fd, short what, void *arg);
 void link_arm(struct link *l, uint64_t due_ms);
 void link_set_callbacks(struct link *l);
 

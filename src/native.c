@@ -201,9 +201,16 @@ announce(struct native *n)
 }
 
 void
-native_up(struct native *n, size_t max_message, uint64_t now_ms)
+native_limit(struct native *n, size_t max_message, bool counted)
 {
 	n->max_message = max_message < FRAME_MESSAGE_MAX ? max_message : FRAME_MESSAGE_MAX;
+	n->counted = counted;
+}
+
+void
+native_up(struct native *n, size_t max_message, uint64_t now_ms)
+{
+	native_limit(n, max_message, n->counted);
 	if (!n->announced)
 		announce(n);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)

@@ -75,6 +75,9 @@ const struct network_id *native_id(const struct native *n, size_t i); /* NULL be
 
 /* The way to the broker is open, and takes messages of so many bytes. */
 void native_up(struct native *n, size_t max_message, uint64_t now_ms);
+/* Other limits, at any time; counted: the broker takes only so many messages, so that each is to
+ * carry what it can. */
+void native_limit(struct native *n, size_t max_message, bool counted);
 /* Tells the peers that we go. */
 void native_goodbye(struct native *n, uint64_t now_ms);
 

@@ -49,7 +49,7 @@ struct native_lane {
 	uint64_t keys_told_ms;	  /* when the peer was last told our multicast keys; 0: never */
 	uint64_t received;	  /* bytes of messages with packets */
 	bool asked;		  /* for a report on them, which is due */
-	uint64_t asked_token;
+	uint64_t asked_token, asked_received; /* its token, and the count when it came */
 	struct native_lane *next_asked;
 };
 
@@ -73,6 +73,7 @@ struct native {
 	size_t id_count;
 	enum frame_padding padding;
 	size_t max_message; /* that the broker takes */
+	bool counted;	    /* and it counts them */
 	bool announced;	    /* told the others that we are new */
 	struct channel_shared shared;
 	struct multicast_table *keys; /* of others */

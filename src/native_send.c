@@ -112,14 +112,28 @@ goes_whole(const struct session *s, const struct packet *p)
 	return o->gso_size == 0 || p->len - o->header_len <= (size_t)pieces_max(s, p) * o->gso_size;
 }
 
-/* The message is built around a large packet where that stands. Returns false if it cannot be. */
+/* Whether the rest of the message has room where p stands: a large one's always; a small one's if
+ * it stays alone, and padding does not fill it. */
 static bool
-build_around(struct native *n, const struct session *s, struct batch *b, struct packet *p)
+has_room(const struct native_lane *l, const struct packet *p)
 {
-	size_t head = head_len(p);
+	return p->room >= PACKET_LARGE ||
+	       (l->queue.packets == 0 && p->len + EXTRAS_LEN <= PACKET_SMALL / 2);
+}
 
-	if (p->room < PACKET_LARGE || !goes_whole(s, p) || head + p->len > b->limit)
+/* The message is built around a packet where that stands. Returns false if it cannot be. */
+static bool
+build_around(struct native *n, struct native_lane *l, const struct session *s, struct batch *b,
+    struct packet *p)
+{
+	size_t head = head_len(p), size = p->room - AEAD_TAG_LEN;
+
+	if (!has_room(l, p) || !goes_whole(s, p) || head + p->len > b->limit)
 		return false;
+	if (b->size > size)
+		b->size = size;
+	if (b->limit > size)
+		b->limit = size;
 	b->buffer = p;
 	b->plain = p->data - head;
 	put_head(n, b->plain, p->len, &p->offload);
@@ -168,11 +182,12 @@ enum put_result { PUT_ALL, PUT_NOT_ALL, PUT_LOST };
 
 /* Puts p into the message, all of it or what there is room for. */
 static enum put_result
-put(struct native *n, const struct session *s, struct batch *b, struct packet *p)
+put(struct native *n, struct native_lane *l, const struct session *s, struct batch *b,
+    struct packet *p)
 {
 	size_t whole = head_len(p) + p->len;
 
-	if (b->buffer == NULL && build_around(n, s, b, p))
+	if (b->buffer == NULL && build_around(n, l, s, b, p))
 		return PUT_ALL;
 	if (b->buffer == NULL && !begin(n, b))
 		return PUT_LOST;
@@ -197,7 +212,7 @@ fill(struct native *n, struct native_lane *l, const struct session *s, struct ba
 
 	while (
 	    (b->used == 0 || b->used < b->limit) && (p = fq_dequeue(&l->queue, now_us)) != NULL) {
-		switch (put(n, s, b, p)) {
+		switch (put(n, l, s, b, p)) {
 		case PUT_ALL:
 			break;
 		case PUT_NOT_ALL:
@@ -232,7 +247,8 @@ unsent_reason(int error)
 }
 
 /* How long the message may be, and should be; what is asked and told about reports needs room, too.
- */
+ * Where messages are counted what comes behind waits for the next one in any case: a short one only
+ * makes the rate low, and the next one by that still shorter. */
 static void
 limit_batch(
     const struct native *n, const struct native_lane *l, const struct session *s, struct batch *b)
@@ -243,7 +259,7 @@ limit_batch(
 		most = n->max_message;
 	b->size = most > SESSION_OVERHEAD ? most - SESSION_OVERHEAD : 0;
 	b->limit = b->size > EXTRAS_LEN ? b->size - EXTRAS_LEN : 0;
-	if (native_reports(s))
+	if (native_reports(s) && !n->counted)
 		wanted = window_message_max(&l->window);
 	if (b->limit > wanted)
 		b->limit = wanted;

@@ -81,6 +81,7 @@ native_on_ask(struct native_lane *l, uint64_t token)
 	struct native *n = l->native;
 
 	l->asked_token = token;
+	l->asked_received = l->received;
 	if (l->asked)
 		return;
 	l->asked = true;
@@ -108,7 +109,7 @@ native_append_report(struct native_lane *l, uint8_t *plain, size_t used)
 	if (!l->asked)
 		return used;
 	native_forget_ask(l);
-	return frame_append_report(plain, used, l->asked_token, l->received);
+	return frame_append_report(plain, used, l->asked_token, l->asked_received);
 }
 
 static void

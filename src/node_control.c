@@ -197,6 +197,22 @@ report_channel(const struct peer *p, uint64_t now, cJSON *o)
 }
 
 static void
+report_path(const struct peer *p, const struct native_traffic *t, cJSON *o)
+{
+	if (p->wire == PEER_NATIVE) {
+		add_count(o, "waiting", t->waiting);
+		add_count(o, "delay_us", t->delay_us);
+	} else {
+		cJSON_AddNullToObject(o, "waiting");
+		cJSON_AddNullToObject(o, "delay_us");
+	}
+	if (t->window > 0)
+		node_report_window(t, cJSON_AddObjectToObject(o, "path"));
+	else
+		cJSON_AddNullToObject(o, "path");
+}
+
+static void
 report_peer(const struct peer *p, uint64_t now, cJSON *o)
 {
 	struct native_traffic t;
@@ -214,7 +230,7 @@ report_peer(const struct peer *p, uint64_t now, cJSON *o)
 	cJSON_AddBoolToObject(o, "configured", p->configured);
 	add_ago(o, "heard_ms_ago", p->heard_ms, now);
 	report_channel(p, now, o);
-	node_report_traffic(p, &t, o);
+	report_path(p, &t, o);
 	add_count(o, "tx_packets", p->tx_packets);
 	add_count(o, "tx_bytes", p->tx_bytes);
 	add_count(o, "rx_packets", p->rx_packets);

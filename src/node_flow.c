@@ -48,6 +48,15 @@ transmit(struct node *n)
 	} while (dataplane_transmit(n->dataplane, now));
 }
 
+/* Reports that others wait for. They wait as well, as the newest says all that older ones would:
+ * questions come as fast as others can send. */
+static void
+answer(struct node *n)
+{
+	if (uplink_is_up(n->uplink) && !uplink_blocked(n->uplink))
+		dataplane_answer(n->dataplane, util_now_ms());
+}
+
 /* The tunnel is read whether the connection is blocked or not: the queue that forms is ours, where
  * it can be fair, and not the kernel's. */
 static void
@@ -83,7 +92,7 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 
 	tun_read(n->tun);
 	transmit(n);
-	dataplane_answer(n->dataplane, util_now_ms());
+	answer(n);
 }
 
 static void
@@ -140,6 +149,7 @@ on_deliver(void *arg, const struct packet_offload *offload, const struct iovec *
 {
 	struct node *n = arg;
 
+	on_ready(n); /* the answer may be in the tunnel already */
 	return tun_write(n->tun, offload, iov, count);
 }
 
@@ -212,11 +222,21 @@ tell_service_manager(const struct node *n)
 	service_notify(text);
 }
 
+void
+node_limit_messages(struct node *n)
+{
+	if (dataplane_native(n->dataplane) != NULL)
+		native_limit(dataplane_native(n->dataplane),
+		    uplink_max_payload(n->uplink, NETWORK_TOPIC_MAX),
+		    uplink_counts_messages(n->uplink));
+}
+
 static void
 on_up(void *arg)
 {
 	struct node *n = arg;
 
+	node_limit_messages(n);
 	if (dataplane_native(n->dataplane) != NULL)
 		native_up(dataplane_native(n->dataplane),
 		    uplink_max_payload(n->uplink, NETWORK_TOPIC_MAX), util_now_ms());
@@ -236,10 +256,17 @@ on_down(void *arg)
 	tell_service_manager(n);
 }
 
+/* Answers go first, but where they are all that the broker grants, packets have the next turn. */
 static void
 on_writable(void *arg)
 {
-	transmit(arg);
+	struct node *n = arg;
+
+	if (!n->owes_turn)
+		answer(n);
+	n->owes_turn = uplink_blocked(n->uplink);
+	transmit(n);
+	answer(n);
 }
 
 void

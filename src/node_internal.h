@@ -26,7 +26,6 @@ struct child;
 struct event;
 struct native_traffic;
 struct packet_pool;
-struct peer;
 struct settings;
 
 #define NODE_SIGNALS 4
@@ -79,6 +78,7 @@ struct node {
 	uint64_t expiry_checked_ms;
 	uint64_t conflict_told_ms; /* 0 for never */
 	bool interface_up, stopping;
+	bool owes_turn; /* to packets, as answers took the last one */
 };
 
 /* node_flow.c */
@@ -87,6 +87,8 @@ struct tun_callbacks node_tun_callbacks(struct node *n);
 struct dataplane_callbacks node_dataplane_callbacks(struct node *n);
 struct uplink_callbacks node_uplink_callbacks(struct node *n);
 void node_on_network_change(void *arg, enum netlink_change change);
+/* Tells the native wire what messages the broker takes; after each change of that. */
+void node_limit_messages(struct node *n);
 
 /* node_routes.c: all return nothing, log what the kernel refuses, and go on. */
 void node_routes_apply(struct node *n);
@@ -110,10 +112,9 @@ int node_apply_topics(struct node *n);
  * passphrase. Returns 0, or -1 with a new string in *error. */
 int node_make_network(struct node *n, char **error);
 
-/* node_stages.c: the members of stats' "stages", and those of a peer that tell what waits for it
- * and is on the way to it. */
+/* node_stages.c: the members of "stages", and those that tell what is on the way to a peer. */
 void node_report_stages(const struct node *n, struct cJSON *o);
-void node_report_traffic(const struct peer *p, const struct native_traffic *t, struct cJSON *o);
+void node_report_window(const struct native_traffic *t, struct cJSON *o);
 
 /* node_control.c */
 extern const struct control_command node_commands[];

@@ -159,6 +159,7 @@ node_reload(struct node *n, char **restart, char **error)
 		settings_free(s);
 		return -1;
 	}
+	node_limit_messages(n);
 	replace_settings(n, s);
 	log_set_level(s->log_level);
 	if (node_apply_peers(n) == -1 || node_apply_topics(n) == -1)

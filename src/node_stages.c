@@ -93,12 +93,10 @@ report_link(const struct node *n, cJSON *o)
 }
 
 void
-node_report_traffic(const struct peer *p, const struct native_traffic *t, cJSON *o)
+node_report_window(const struct native_traffic *t, cJSON *o)
 {
-	bool native = p->wire == PEER_NATIVE, reports = t->window > 0;
+	bool reports = t->window > 0;
 
-	add_known(o, "waiting", native, (double)t->waiting);
-	add_known(o, "delay_us", native, t->delay_us);
 	add_known(o, "window", reports, (double)t->window);
 	add_known(o, "in_flight", reports, (double)t->in_flight);
 	add_known(o, "rtt_us", t->rtt_us > 0, t->rtt_us);
@@ -115,12 +113,12 @@ report_peer(const struct peer *p, const struct native_traffic *t)
 
 	cJSON_AddItemToObject(
 	    o, "name", p->name != NULL ? cJSON_CreateString(p->name) : cJSON_CreateNull());
-	cJSON_AddItemToObject(o, "address",
-	    p->addr_count > 0 ? cJSON_CreateString(addr_format(&p->addrs[0], text))
-			      : cJSON_CreateNull());
-	node_report_traffic(p, t, o);
+	cJSON_AddStringToObject(o, "address", addr_format(&p->addrs[0], text));
+	add_count(o, "waiting", t->waiting);
+	add_count(o, "delay_us", t->delay_us);
 	add_count(o, "drops", t->queue_drops);
 	add_count(o, "marks", t->queue_marks);
+	node_report_window(t, o);
 	return o;
 }
 

@@ -24,7 +24,7 @@ struct buffer {
 static const struct {
 	size_t room;
 	unsigned int keep; /* at most, for later */
-} sizes[SIZES] = {{PACKET_SMALL, 256}, {PACKET_LARGE, 16}};
+} sizes[SIZES] = {{PACKET_SMALL, 256}, {PACKET_LARGE, 32}};
 
 struct packet_pool {
 	struct {

@@ -369,6 +369,12 @@ uplink_max_payload(const struct uplink *u, size_t topic_len)
 	return most < max_message(u) ? most : max_message(u);
 }
 
+bool
+uplink_counts_messages(const struct uplink *u)
+{
+	return uplink_current(u)->settings->max_rate != 0;
+}
+
 void
 uplink_network_changed(struct uplink *u)
 {

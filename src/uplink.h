@@ -85,6 +85,8 @@ int uplink_publish(struct uplink *u, const char *topic, const void *payload, siz
 /* The largest payload that the broker takes for a topic of this length, by its own word or by
  * max-message; SIZE_MAX if neither names a limit, and where there is no connection. */
 size_t uplink_max_payload(const struct uplink *u, size_t topic_len);
+/* Whether it is the broker's max-rate that matters. */
+bool uplink_counts_messages(const struct uplink *u);
 
 /* Sends the present probe once more, if there is a connection. */
 void uplink_probe(struct uplink *u);

@@ -84,7 +84,7 @@ handshake_text(const struct cJSON *peer, char *buf, size_t size)
 static const char *
 rtt_text(const struct cJSON *peer, char *buf, size_t size)
 {
-	const struct cJSON *rtt = vpnctl_item(peer, "rtt_us");
+	const struct cJSON *rtt = vpnctl_item(vpnctl_item(peer, "path"), "rtt_us");
 
 	if (!cJSON_IsNumber(rtt))
 		rtt = vpnctl_item(peer, "handshake_rtt_us");

@@ -1108,6 +1108,26 @@ START_TEST(dataplane_sends_broadcasts_one_way_without_peers_of_the_old_wire)
 }
 END_TEST
 
+/* The password of those peers may have gone with them. */
+START_TEST(dataplane_sends_nothing_by_the_old_wire_after_its_last_peer_went)
+{
+	uint8_t buf[HEADROOM + 100];
+	size_t len = build(buf, sizeof(buf), "10.0.0.1", "10.0.0.3", "secret");
+	const struct addr old = addr("10.0.0.3");
+
+	use_both_wires(PASSWORD);
+	add_peer(&here, "old", &old, 1, NULL, 0);
+	queue(&here, buf, len);
+	ck_assert_uint_eq(dataplane_waiting(here.dataplane), 1);
+	dataplane_set_password(here.dataplane, NULL);
+	dataplane_use_old_wire(here.dataplane, false);
+	transmit(&here);
+	ck_assert_uint_eq(here.sent_count, 0);
+	ck_assert_uint_eq(dataplane_waiting(here.dataplane), 0);
+	expect_count(&here, STAT_TX_DROP_NO_DESTINATION);
+}
+END_TEST
+
 START_TEST(dataplane_without_the_native_wire_always_uses_the_old_one)
 {
 	ck_assert_ptr_null(dataplane_native(here.dataplane));
@@ -1326,6 +1346,7 @@ add_mixed_tests(TCase *tc)
 	tcase_add_test(tc, dataplane_looks_for_an_unknown_node_on_the_native_wire_alone);
 	tcase_add_test(tc, dataplane_sends_broadcasts_both_ways);
 	tcase_add_test(tc, dataplane_sends_broadcasts_one_way_without_peers_of_the_old_wire);
+	tcase_add_test(tc, dataplane_sends_nothing_by_the_old_wire_after_its_last_peer_went);
 	tcase_add_test(tc, dataplane_without_the_native_wire_always_uses_the_old_one);
 	tcase_add_test(tc, dataplane_takes_by_the_old_wire_what_its_peers_send);
 	tcase_add_test(

@@ -362,6 +362,46 @@ START_TEST(native_joins_packets_in_one_message)
 }
 END_TEST
 
+/* Messages of so many packets come to B, which answers no question before the last of them. */
+static void
+come_before_an_answer(unsigned int packets)
+{
+	static const uint8_t payload[1400];
+	static uint8_t packet[1420];
+	struct world_message *m;
+
+	B->cut = true;
+	for (unsigned int i = 0; i < packets; i++) {
+		ck_assert_uint_eq(ip_build(packet, sizeof(packet), world_addr(A), world_addr(B), 17,
+				      payload, sizeof(payload)),
+		    sizeof(packet));
+		world_send_raw(A, B, packet, sizeof(packet));
+		while ((m = world_take(&w)) != NULL) {
+			world_give(B, m);
+			free(m);
+		}
+	}
+	B->cut = false;
+	world_transmit(B);
+	world_settle(&w);
+}
+
+START_TEST(native_reports_what_had_come_when_it_was_asked)
+{
+	struct native_traffic t;
+
+	open_mode(_i, 2);
+	ck_assert(world_passes(&w, A, B));
+	for (int i = 0; i < 5; i++) {
+		w.now_ms += 10;
+		come_before_an_answer(20);
+	}
+	ck_assert_uint_ge(stat(A, STAT_RX_REPORTS), 3);
+	native_peer_traffic(peer_of(A, B), &t);
+	ck_assert_uint_eq(t.lost, 0);
+}
+END_TEST
+
 START_TEST(native_pads_messages_to_steps)
 {
 	char text[64] = "";
@@ -449,6 +489,38 @@ START_TEST(native_keeps_to_the_limit_of_the_broker)
 	native_up(A->native, SIZE_MAX, w.now_ms);
 	send_sized(A, B, most + 1);
 	ck_assert_uint_eq(B->packets->len, most + 1);
+}
+END_TEST
+
+/* As the window has it, messages would be short, the rate low by that, and so on. */
+START_TEST(native_fills_messages_where_the_broker_counts_them)
+{
+	const size_t short_ones = 16384;
+	char text[201];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	open_mode(_i, 2);
+	ck_assert(world_passes(&w, A, B));
+	for (int counted = 0; counted < 2; counted++) {
+		native_limit(A->native, FRAME_MESSAGE_MAX, counted > 0);
+		forget_seen();
+		for (int i = 0; i < 200; i++)
+			queue_text(A, "10.9.0.1", "10.9.0.2", text);
+		world_transmit(A);
+		world_settle(&w);
+		ck_assert_uint_eq(world_got(B, text), 200 * (size_t)(counted + 1));
+		ck_assert_int_eq(seen.longest > short_ones, counted);
+	}
+	native_limit(A->native, 1000, false);
+	forget_seen();
+	send_text(A, "10.9.0.1", "10.9.0.2", text);
+	for (int i = 0; i < 200; i++)
+		queue_text(A, "10.9.0.1", "10.9.0.2", text);
+	world_transmit(A);
+	world_settle(&w);
+	ck_assert_uint_eq(world_got(B, text), 601);
+	ck_assert_uint_le(seen.longest, 1000);
 }
 END_TEST
 
@@ -628,6 +700,24 @@ START_TEST(native_tells_how_it_is_with_a_peer)
 	ck_assert(world_passes(&w, A, B));
 	ck_assert_int_eq(state_of(A, B), CHANNEL_UP);
 	ck_assert_int_eq(state_of(B, A), CHANNEL_UP);
+}
+END_TEST
+
+/* Whoever scans the network has many wait, and not those who have a session. */
+START_TEST(native_reaches_a_peer_while_many_do_not_answer)
+{
+	char text[ADDR_TEXT_MAX];
+
+	open_world((struct world_params){.mode = NETWORK_PSK, .configured = true});
+	ck_assert(world_passes(&w, A, B));
+	for (int i = 0; i < PEER_LEARNT_MAX; i++) {
+		snprintf(text, sizeof(text), "10.9.%d.%d", 1 + i / 250, 1 + i % 250);
+		send_text(A, "10.9.0.1", text, "are you there?");
+	}
+	world_settle(&w);
+	ck_assert_uint_eq(dataplane_waiting(A->dataplane), FQ_FLOWS);
+	ck_assert(world_passes(&w, A, B));
+	expect_drops(A, STAT_TX_DROP_QUEUE_FULL, 1);
 }
 END_TEST
 
@@ -1402,10 +1492,12 @@ add_packet_tests(TCase *tc)
 	tcase_add_loop_test(tc, native_delivers_in_order_what_waited_for_a_session, 0, 2);
 	tcase_add_loop_test(tc, native_lets_no_more_packets_wait_than_it_may, 0, 2);
 	tcase_add_loop_test(tc, native_joins_packets_in_one_message, 0, 2);
+	tcase_add_loop_test(tc, native_reports_what_had_come_when_it_was_asked, 0, 2);
 	tcase_add_loop_test(tc, native_pads_messages_to_steps, 0, 2);
 	tcase_add_loop_test(tc, native_pads_messages_to_buckets, 0, 2);
 	tcase_add_loop_test(tc, native_carries_the_largest_packet, 0, 2);
 	tcase_add_loop_test(tc, native_keeps_to_the_limit_of_the_broker, 0, 2);
+	tcase_add_loop_test(tc, native_fills_messages_where_the_broker_counts_them, 0, 2);
 	tcase_add_loop_test(tc, native_drops_packets_under_a_limit_without_any_room, 0, 2);
 	tcase_add_loop_test(tc, native_keeps_broadcasts_to_a_limit_too, 0, 2);
 	tcase_add_loop_test(tc, native_sends_no_larger_messages_than_a_peer_takes, 0, 2);
@@ -1421,6 +1513,7 @@ add_peer_tests(TCase *tc)
 	tcase_add_test(tc, native_refuses_a_known_key_at_the_address_of_another_peer);
 	tcase_add_test(tc, native_does_not_meet_nodes_of_another_secret);
 	tcase_add_loop_test(tc, native_tells_how_it_is_with_a_peer, 0, 2);
+	tcase_add_test(tc, native_reaches_a_peer_while_many_do_not_answer);
 	tcase_add_loop_test(tc, native_tries_again_at_once_when_the_broker_is_back, 0, 2);
 	tcase_add_loop_test(tc, native_renews_sessions_without_losing_a_packet, 0, 2);
 	tcase_add_loop_test(tc, native_delivers_no_keepalive, 0, 2);

@@ -140,7 +140,7 @@ START_TEST(packet_pool_keeps_a_few_of_each_size)
 	ck_assert_uint_eq(cycle(PACKET_SMALL), PLENTY);
 	ck_assert_uint_eq(cycle(PACKET_LARGE), PLENTY);
 	ck_assert_uint_eq(cycle(PACKET_SMALL), PLENTY - 256);
-	ck_assert_uint_eq(cycle(PACKET_LARGE), PLENTY - 16);
+	ck_assert_uint_eq(cycle(PACKET_LARGE), PLENTY - 32);
 }
 END_TEST
 

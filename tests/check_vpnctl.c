@@ -356,9 +356,9 @@ START_TEST(peers_show_the_round_trip_of_late_and_what_waits_for_it)
 {
 	render(vpnctl_text_peers,
 	    "{\"peers\":[{\"addresses\":[\"10.0.1.2\"],\"state\":\"up\",\"heard_ms_ago\":0,"
-	    "\"handshake_rtt_us\":90000,\"rtt_us\":38240,\"waiting\":1},"
+	    "\"handshake_rtt_us\":90000,\"path\":{\"rtt_us\":38240},\"waiting\":1},"
 	    "{\"addresses\":[\"10.0.1.3\"],\"state\":\"connecting\",\"heard_ms_ago\":0,"
-	    "\"handshake_rtt_us\":90000,\"rtt_us\":null,\"waiting\":2}]}");
+	    "\"handshake_rtt_us\":90000,\"path\":null,\"waiting\":2}]}");
 	ck_assert_str_eq(text, "ADDRESS   STATE       HEARD        RTT\n"
 			       "10.0.1.2  up          0 s ago  38.2 ms\n"
 			       "  1 packet waits to be sent\n"

@@ -57,15 +57,22 @@ received()
 
 # ping_times NODE ADDRESS COUNT INTERVAL: how many of 100 were answered goes to $answered, the
 # round trips to $median and $worst, in ms.
-# shellcheck disable=SC2034 # for the tests
 ping_times()
 {
 	in_ns "$1" ping -n -c "$3" -i "$4" -W 2 "$2" >"$tmp/ping.out" 2>&1 || true
-	sed -n 's/.* time=\([0-9.]*\) ms$/\1/p' "$tmp/ping.out" | sort -n >"$tmp/ping.times"
-	answered=$(($(wc -l <"$tmp/ping.times") * 100 / $3))
+	ping_figures "$tmp/ping.out"
+}
+
+# ping_figures FILE: the same, of what a ping has printed.
+# shellcheck disable=SC2034 # for the tests
+ping_figures()
+{
+	sed -n 's/.* time=\([0-9.]*\) ms$/\1/p' "$1" | sort -n >"$tmp/ping.times"
+	_sent=$(sed -n 's/^\([0-9]*\) packets transmitted.*/\1/p' "$1")
+	answered=$(($(wc -l <"$tmp/ping.times") * 100 / ${_sent:-1}))
 	[ "$answered" -gt 0 ] || {
-		cat "$tmp/ping.out" >&2
-		fail "$1 gets no answer from $2"
+		cat "$1" >&2
+		fail "no ping is answered"
 	}
 	median=$(awk '{ t[NR] = $1 } END { printf "%.0f", t[int((NR + 1) / 2)] }' "$tmp/ping.times")
 	worst=$(awk '{ t = $1 } END { printf "%.0f", t }' "$tmp/ping.times")

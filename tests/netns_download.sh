@@ -40,3 +40,18 @@ wait $other || fail "the download to n2 ended early"
 [ "$(cat "$tmp/sum")" = "$sum" ] || fail "the download to n2 is damaged"
 wait_up n1 1
 wait_up n2 1
+
+step "stats tell of each stage that the packets have passed"
+for stage in "tunnel tx_packets" "tunnel rx_packets" "messages tx bytes_per_message" \
+    "messages rx packets_per_message" "link path rtt_us"; do
+	# shellcheck disable=SC2086 # words
+	value=$(json n1 stats stages $stage)
+	[ "${value%.*}" -gt 0 ] || fail "stages $stage is '$value'"
+done
+if [ "$WIRE" != mqtt_vpn ]; then
+	for value in window rtt_us rate; do
+		[ "$(json n1 stats stages peers address=10.0.1.2 $value)" -gt 0 ] ||
+		    fail "the peer has no $value"
+	done
+fi
+ctl n1 stats | grep -q '^Tunnel' || fail "stats shows no stages"
