@@ -310,14 +310,28 @@ publish(
 }
 
 static void
+wait_for_session(struct native *n, struct native_lane *l)
+{
+	struct channel_facts facts;
+
+	channel_facts(l->channel, &facts);
+	/* Where no handshake could be begun nothing would ever wake it. */
+	if (facts.state != CHANNEL_CONNECTING && facts.state != CHANNEL_UP) {
+		drop(n, l->peer, STAT_TX_DROP_NO_SESSION, fq_class_clear(&l->queue));
+		return;
+	}
+	l->queue.max_packets = NATIVE_WAITING_MAX;
+	fq_park(&l->queue);
+}
+
+static void
 transmit_lane(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
 	struct session *s = channel_session(l->channel, now_ms);
 	struct batch b = {.buffer = NULL};
 
 	if (s == NULL) {
-		l->queue.max_packets = NATIVE_WAITING_MAX;
-		fq_park(&l->queue);
+		wait_for_session(n, l);
 		return;
 	}
 	if (native_reports(s) && !native_window_open(l))

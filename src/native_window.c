@@ -9,6 +9,8 @@
 
 #include "native_internal.h"
 
+#define ANSWER_MAX 64 /* padded: as long as small packets are */
+
 bool
 native_reports(const struct session *s)
 {
@@ -115,7 +117,7 @@ native_append_report(struct native_lane *l, uint8_t *plain, size_t used)
 static void
 answer(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
-	uint8_t message[SESSION_OVERHEAD + 2 * FRAME_REPORT_LEN];
+	uint8_t message[SESSION_OVERHEAD + ANSWER_MAX];
 	uint8_t *plain = message + FRAME_HEADER_LEN;
 	struct session *s = channel_session(l->channel, now_ms);
 	size_t len = native_append_report(l, plain, 0);

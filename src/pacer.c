@@ -11,6 +11,7 @@
 #define NS_PER_US UINT64_C(1000)
 #define NS_PER_S UINT64_C(1000000000)
 #define BURST_NS (NS_PER_S / 10)
+#define DEBT_MAX_NS (2 * NS_PER_S)
 
 /* All sums and products end at the largest value: some centuries from now. */
 static uint64_t
@@ -66,15 +67,25 @@ pacer_due_us(const struct pacer *p, uint64_t now_us)
 	return due;
 }
 
+/* Who owes so much already sends what is not due, answers to strangers perhaps: however many they
+ * ask for, what is due has to wait no longer than that after them. */
+static uint64_t
+owe(uint64_t until_ns, uint64_t now_ns, uint64_t cost)
+{
+	if (until_ns > add(now_ns, DEBT_MAX_NS))
+		return until_ns;
+	return add(later(until_ns, now_ns), cost);
+}
+
 void
 pacer_sent(struct pacer *p, size_t bytes, uint64_t now_us)
 {
 	uint64_t now_ns = multiply(now_us, NS_PER_US);
 
 	if (p->max_rate != 0)
-		p->rate_until_ns = add(later(p->rate_until_ns, now_ns), cost_ns(1, p->max_rate));
+		p->rate_until_ns = owe(p->rate_until_ns, now_ns, cost_ns(1, p->max_rate));
 	if (p->max_bandwidth != 0)
 		p->bandwidth_until_ns =
-		    add(later(p->bandwidth_until_ns, now_ns), cost_ns(bytes, p->max_bandwidth));
+		    owe(p->bandwidth_until_ns, now_ns, cost_ns(bytes, p->max_bandwidth));
 	p->last_bytes = bytes;
 }

@@ -24,7 +24,8 @@ struct pacer {
  * it goes on credit, and the one behind it waits the longer.
  */
 uint64_t pacer_due_us(const struct pacer *p, uint64_t now_us);
-/* A message went, whether it was due or not. */
+/* A message went, whether it was due or not. Of those that were not no more than two seconds' worth
+ * is paid back, lest whoever makes us send them keep us silent long after. */
 void pacer_sent(struct pacer *p, size_t bytes, uint64_t now_us);
 
 #endif

@@ -524,6 +524,18 @@ START_TEST(native_fills_messages_where_the_broker_counts_them)
 }
 END_TEST
 
+/* By its length it is any small packet. */
+START_TEST(native_pads_a_report_that_goes_alone)
+{
+	open_world((struct world_params){.mode = mode_of(_i), .padding = FRAME_PAD_BUCKETS});
+	ck_assert(world_passes(&w, A, B));
+	for (int i = 0; i < 100 && stat(A, STAT_RX_REPORTS) == 0; i++)
+		send_sized(A, B, 1400);
+	ck_assert_uint_eq(stat(A, STAT_RX_REPORTS), 1);
+	ck_assert_uint_eq(seen.last_len[FRAME_DATA], SESSION_OVERHEAD + 64);
+}
+END_TEST
+
 START_TEST(native_drops_packets_under_a_limit_without_any_room)
 {
 	open_mode(_i, 2);
@@ -718,6 +730,19 @@ START_TEST(native_reaches_a_peer_while_many_do_not_answer)
 	ck_assert_uint_eq(dataplane_waiting(A->dataplane), FQ_FLOWS);
 	ck_assert(world_passes(&w, A, B));
 	expect_drops(A, STAT_TX_DROP_QUEUE_FULL, 1);
+}
+END_TEST
+
+/* With this key nobody can have a secret in common: RFC 7748, 6.1. */
+START_TEST(native_drops_what_no_handshake_can_be_begun_for)
+{
+	open_mode(1, 2);
+	memset(peer_of(A, B)->public_key, 0, AEAD_KEY_LEN);
+	peer_of(A, B)->public_key[0] = 1;
+	world_send(A, B, "in vain");
+	world_send(A, B, "again");
+	ck_assert_uint_eq(dataplane_waiting(A->dataplane), 0);
+	expect_drops(A, STAT_TX_DROP_NO_SESSION, 2);
 }
 END_TEST
 
@@ -1498,6 +1523,7 @@ add_packet_tests(TCase *tc)
 	tcase_add_loop_test(tc, native_carries_the_largest_packet, 0, 2);
 	tcase_add_loop_test(tc, native_keeps_to_the_limit_of_the_broker, 0, 2);
 	tcase_add_loop_test(tc, native_fills_messages_where_the_broker_counts_them, 0, 2);
+	tcase_add_loop_test(tc, native_pads_a_report_that_goes_alone, 0, 2);
 	tcase_add_loop_test(tc, native_drops_packets_under_a_limit_without_any_room, 0, 2);
 	tcase_add_loop_test(tc, native_keeps_broadcasts_to_a_limit_too, 0, 2);
 	tcase_add_loop_test(tc, native_sends_no_larger_messages_than_a_peer_takes, 0, 2);
@@ -1514,6 +1540,7 @@ add_peer_tests(TCase *tc)
 	tcase_add_test(tc, native_does_not_meet_nodes_of_another_secret);
 	tcase_add_loop_test(tc, native_tells_how_it_is_with_a_peer, 0, 2);
 	tcase_add_test(tc, native_reaches_a_peer_while_many_do_not_answer);
+	tcase_add_test(tc, native_drops_what_no_handshake_can_be_begun_for);
 	tcase_add_loop_test(tc, native_tries_again_at_once_when_the_broker_is_back, 0, 2);
 	tcase_add_loop_test(tc, native_renews_sessions_without_losing_a_packet, 0, 2);
 	tcase_add_loop_test(tc, native_delivers_no_keepalive, 0, 2);

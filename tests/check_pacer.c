@@ -127,6 +127,21 @@ START_TEST(pacer_counts_what_was_not_due)
 }
 END_TEST
 
+START_TEST(pacer_forgives_most_of_what_others_made_it_send)
+{
+	struct pacer rate = {.max_rate = 10}, bandwidth = {.max_bandwidth = 1000};
+
+	for (int i = 0; i < 100000; i++) {
+		pacer_sent(&rate, 1, NOW);
+		pacer_sent(&bandwidth, 100, NOW);
+	}
+	ck_assert_uint_le(pacer_due_us(&rate, NOW), NOW + 2200 * MILLISECOND);
+	ck_assert_uint_ge(pacer_due_us(&rate, NOW), NOW + 2 * SECOND);
+	ck_assert_uint_le(pacer_due_us(&bandwidth, NOW), NOW + 2200 * MILLISECOND);
+	ck_assert_uint_ge(pacer_due_us(&bandwidth, NOW), NOW + 2 * SECOND);
+}
+END_TEST
+
 START_TEST(pacer_waits_for_the_stricter_limit)
 {
 	struct pacer p = {.max_rate = 10, .max_bandwidth = 1000000};
@@ -270,6 +285,7 @@ burst_tests(void)
 	tcase_add_test(tc, pacer_pays_for_a_message_larger_than_the_burst);
 	tcase_add_test(tc, pacer_gives_credit_once);
 	tcase_add_test(tc, pacer_counts_what_was_not_due);
+	tcase_add_test(tc, pacer_forgives_most_of_what_others_made_it_send);
 	tcase_add_test(tc, pacer_waits_for_the_stricter_limit);
 	tcase_add_test(tc, pacer_saves_no_more_than_the_burst);
 	return tc;
