@@ -50,7 +50,8 @@ fq_packets(const struct fq *fq)
 void
 fq_class_init(struct fq_class *c, struct fq *fq, void *owner)
 {
-	*c = (struct fq_class){.fq = fq, .owner = owner, .list = LIST_NONE};
+	*c = (struct fq_class){
+	    .fq = fq, .owner = owner, .list = LIST_NONE, .interval_us = FQ_INTERVAL_US};
 	ring_init(&c->new_flows);
 	ring_init(&c->old_flows);
 }

@@ -15,8 +15,8 @@
 #define FQ_FLOWS 1024	/* at once; further ones share the last of their class */
 #define FQ_QUANTUM 1514 /* of a flow, bytes */
 #define FQ_CLASS_QUANTUM 65536
-#define FQ_TARGET_US 5000 /* CoDel, RFC 8289 */
-#define FQ_INTERVAL_US 100000
+#define FQ_INTERVAL_US 100000 /* CoDel, RFC 8289 */
+#define FQ_TARGET_PART 20     /* of the interval */
 
 struct fq;
 struct packet;
@@ -39,6 +39,7 @@ struct fq_class {
 	int64_t deficit;
 	bool parked;
 	size_t packets, bytes; /* that wait */
+	uint32_t interval_us;  /* FQ_INTERVAL_US, or more where round trips take longer */
 	size_t max_packets; /* 0: no limit of its own; else the longest flow's oldest gives way */
 	uint64_t drops, marks; /* ever */
 	uint32_t delay_us;     /* smoothed, of what left the queue */

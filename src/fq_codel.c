@@ -12,10 +12,10 @@
 
 /* interval / sqrt(count), which is the root of interval^2 / count, by Newton's method. */
 static uint64_t
-spacing_us(uint32_t count)
+spacing_us(uint64_t interval_us, uint32_t count)
 {
-	uint64_t square = (uint64_t)FQ_INTERVAL_US * FQ_INTERVAL_US / count;
-	uint64_t root = FQ_INTERVAL_US, next = (root + square / root) / 2;
+	uint64_t square = interval_us * interval_us / count;
+	uint64_t root = interval_us, next = (root + square / root) / 2;
 
 	while (next < root) {
 		root = next;
@@ -26,14 +26,15 @@ spacing_us(uint32_t count)
 
 /* Whether packets have been late for a whole interval. */
 static bool
-is_late(struct fq_codel *codel, uint64_t sojourn_us, size_t bytes_behind, uint64_t now_us)
+is_late(struct fq_codel *codel, uint64_t interval_us, uint64_t sojourn_us, size_t bytes_behind,
+    uint64_t now_us)
 {
-	if (sojourn_us < FQ_TARGET_US || bytes_behind <= FQ_QUANTUM) {
+	if (sojourn_us < interval_us / FQ_TARGET_PART || bytes_behind <= FQ_QUANTUM) {
 		codel->late_from_us = 0;
 		return false;
 	}
 	if (codel->late_from_us == 0) {
-		codel->late_from_us = now_us + FQ_INTERVAL_US;
+		codel->late_from_us = now_us + interval_us;
 		return false;
 	}
 	return now_us >= codel->late_from_us;
@@ -42,31 +43,32 @@ is_late(struct fq_codel *codel, uint64_t sojourn_us, size_t bytes_behind, uint64
 /* The rate at which the last signals had the queue under control is where it goes on, if that was
  * not long ago. */
 static void
-begin(struct fq_codel *codel, uint64_t now_us)
+begin(struct fq_codel *codel, uint64_t interval_us, uint64_t now_us)
 {
 	uint32_t were = codel->count - codel->first_count;
-	bool recent = now_us < codel->next_us + 16 * FQ_INTERVAL_US;
+	bool recent = now_us < codel->next_us + 16 * interval_us;
 
 	codel->signalling = true;
 	codel->count = were > 1 && recent ? were : 1;
 	codel->first_count = codel->count;
-	codel->next_us = now_us + spacing_us(codel->count);
+	codel->next_us = now_us + spacing_us(interval_us, codel->count);
 }
 
 bool
-fq_codel_signals(struct fq_codel *codel, uint64_t sojourn_us, size_t bytes_behind, uint64_t now_us)
+fq_codel_signals(struct fq_codel *codel, uint64_t interval_us, uint64_t sojourn_us,
+    size_t bytes_behind, uint64_t now_us)
 {
-	if (!is_late(codel, sojourn_us, bytes_behind, now_us)) {
+	if (!is_late(codel, interval_us, sojourn_us, bytes_behind, now_us)) {
 		codel->signalling = false;
 		return false;
 	}
 	if (!codel->signalling) {
-		begin(codel, now_us);
+		begin(codel, interval_us, now_us);
 		return true;
 	}
 	if (now_us < codel->next_us)
 		return false;
 	codel->count++;
-	codel->next_us += spacing_us(codel->count);
+	codel->next_us += spacing_us(interval_us, codel->count);
 	return true;
 }

@@ -321,6 +321,8 @@ fq_enqueue(struct fq_class *c, struct packet *p, uint64_t now_us)
 		return;
 	}
 	p->queued_us = now_us;
+	if (f->packets > 0)
+		p = packet_compact(c->fq->pool, p);
 	push(f, p, false);
 	keep_limits(c);
 }
@@ -356,8 +358,8 @@ mark(struct fq_flow *f)
 static void
 judge(struct fq_flow *f, uint64_t now_us)
 {
-	while (fq_codel_signals(
-	    &f->codel, now_us - f->first->queued_us, f->bytes - size_of(f->first), now_us)) {
+	while (fq_codel_signals(&f->codel, f->class->interval_us, now_us - f->first->queued_us,
+	    f->bytes - size_of(f->first), now_us)) {
 		if (mark(f) || trim(f))
 			return;
 		drop_first(f, STAT_TX_DROP_CODEL);

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ALIGNMENT 16 /* of data: of what ciphers and checksums work on */
 
@@ -19,12 +20,12 @@ struct buffer {
 	alignas(ALIGNMENT) uint8_t bytes[];
 };
 
-#define SIZES 2
+#define SIZES 3
 
 static const struct {
 	size_t room;
 	unsigned int keep; /* at most, for later */
-} sizes[SIZES] = {{PACKET_SMALL, 256}, {PACKET_LARGE, 32}};
+} sizes[SIZES] = {{PACKET_SMALL, 256}, {PACKET_MEDIUM, 64}, {PACKET_LARGE, 32}};
 
 struct packet_pool {
 	struct {
@@ -36,7 +37,8 @@ struct packet_pool {
 };
 
 static_assert(PACKET_HEADROOM % ALIGNMENT == 0, "the headroom keeps the alignment");
-static_assert(PACKET_SMALL % ALIGNMENT == 0 && PACKET_LARGE % ALIGNMENT == 0,
+static_assert(PACKET_SMALL % ALIGNMENT == 0 && PACKET_MEDIUM % ALIGNMENT == 0 &&
+		  PACKET_LARGE % ALIGNMENT == 0,
     "aligned_alloc() takes multiples of the alignment");
 
 struct packet_pool *
@@ -48,7 +50,7 @@ packet_pool_new(void)
 static size_t
 size_of(size_t room)
 {
-	return room <= PACKET_SMALL ? 0 : 1;
+	return room <= PACKET_SMALL ? 0 : room <= PACKET_MEDIUM ? 1 : 2;
 }
 
 /* A packet that was put back. Returns NULL if there is none. */
@@ -108,6 +110,25 @@ packet_get(struct packet_pool *pool, size_t room)
 	};
 	pool->used += packet_memory(p);
 	return p;
+}
+
+struct packet *
+packet_compact(struct packet_pool *pool, struct packet *p)
+{
+	struct packet *smaller;
+	uint8_t *data;
+	size_t room;
+
+	if (size_of(p->len) == size_of(p->room) || (smaller = packet_get(pool, p->len)) == NULL)
+		return p;
+	data = smaller->data;
+	room = smaller->room;
+	*smaller = *p;
+	smaller->data = data;
+	smaller->room = room;
+	memcpy(data, p->data, p->len);
+	packet_put(pool, p);
+	return smaller;
 }
 
 void

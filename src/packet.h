@@ -11,10 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PACKET_MAX 65535   /* of an IP packet */
-#define PACKET_HEADROOM 64 /* before data: what wraps a packet is written there, in place */
-#define PACKET_SMALL 2048  /* from data on, in a small one */
-#define PACKET_LARGE 65600 /* from data on, in a large one: a whole message with its tag */
+#define PACKET_MAX 65535    /* of an IP packet */
+#define PACKET_HEADROOM 64  /* before data: what wraps a packet is written there, in place */
+#define PACKET_SMALL 2048   /* from data on, in a small one */
+#define PACKET_MEDIUM 16384 /* in one that was large only while its length was not known */
+#define PACKET_LARGE 65600  /* from data on, in a large one: a whole message with its tag */
 
 /* What is left to do on a packet, as by virtio_net_hdr (virtio 1.2, 5.1.6). Zeroed: nothing. */
 struct packet_offload {
@@ -52,6 +53,9 @@ void packet_pool_free(struct packet_pool *pool);
 /* A packet with room for at least so many bytes (at most PACKET_LARGE), everything else zeroed but
  * its content. Returns NULL when memory is short. */
 struct packet *packet_get(struct packet_pool *pool, size_t room);
+/* A packet that will wait: moved to a smaller one if it fits there, and there is memory. Returns
+ * where it is now. */
+struct packet *packet_compact(struct packet_pool *pool, struct packet *p);
 /* Gives it back; the pool keeps a few of each size for later. Accepts NULL. */
 void packet_put(struct packet_pool *pool, struct packet *p);
 /* What all that are out now take, in bytes of memory; and how many were ever allocated. */

@@ -39,10 +39,15 @@
 #define RATE_MAX UINT64_C(100000000000)
 #define RTT_MAX_US 10000000
 #define NO_RTT UINT32_MAX
-#define PUSH_MAX 4
+#define PUSH_START 4
+#define PUSH_MAX 6
+/* So many rounds in a row, and it is a queue: behind a packet that was lost and is repaired all
+ * others wait as well, but not for ever. At the start the queue grows faster. */
+#define QUEUE_ROUNDS 5
+#define START_ROUNDS 2
 
 /* What the window is of rate * round trip, in sixteenths, by how hard we push. */
-static const uint8_t gains[PUSH_MAX + 1] = {16, 18, 20, 24, 32};
+static const uint8_t gains[PUSH_MAX + 1] = {16, 18, 20, 24, 32, 40, 48};
 
 static uint64_t
 least(uint64_t a, uint64_t b)
@@ -130,7 +135,7 @@ window_init(struct window *w)
 	memset(w, 0, sizeof(*w));
 	w->idle = true;
 	w->epoch_rtt_us = w->last_epoch_rtt_us = w->round_rtt_us = NO_RTT;
-	w->push = PUSH_MAX;
+	w->push = PUSH_START;
 	resize(w);
 }
 
@@ -339,10 +344,9 @@ measure_rate(struct window *w, const struct window_ask *a, uint64_t now_us)
 /* The window as large as the rate says, and its smallest round trip measured soon: the first
  * messages stood in a queue that we made. */
 static void
-end_push(struct window *w)
+end_start(struct window *w)
 {
-	if (w->push == PUSH_MAX)
-		w->stale = true;
+	w->started = w->stale = true;
 	w->push = 0;
 }
 
@@ -352,7 +356,9 @@ end_push(struct window *w)
 static void
 judge_queue(struct window *w, uint64_t queue_us, uint64_t now_us)
 {
-	if (queue_us > 2 * headroom_us(w) + w->min_rtt_us / 8) {
+	bool slower = queue_us > 2 * headroom_us(w) + w->min_rtt_us / 8;
+
+	if (slower) {
 		for (unsigned int i = 0; i < WINDOW_ROUNDS; i++)
 			w->rates[i] = i == w->newest_rate ? w->rates[i] : 0;
 		find_rate(w);
@@ -362,19 +368,32 @@ judge_queue(struct window *w, uint64_t queue_us, uint64_t now_us)
 		w->stale = true;
 }
 
+static void
+judge_start(struct window *w, uint64_t queue_us)
+{
+	bool queue = queue_us > headroom_us(w) / 2 + w->min_rtt_us / 8;
+
+	w->queue_rounds = queue ? w->queue_rounds + 1 : 0;
+	if (w->queue_rounds >= START_ROUNDS)
+		end_start(w);
+}
+
 /* Without a queue the path may well take more: each such round pushes harder. */
 static void
 judge_push(struct window *w, uint64_t queue_us, uint64_t now_us)
 {
 	bool drained_lately = w->draining || now_us < w->hold_until_us + UINT64_C(2) * w->rtt_us;
-	uint64_t queue_max_us = headroom_us(w) / 4;
+	bool has_lost = w->lost - w->round_lost > (w->sent - w->round_token) / 16;
 
-	if (w->push == PUSH_MAX)
-		queue_max_us = headroom_us(w) / 2 + w->min_rtt_us / 8;
-	if (queue_us > queue_max_us || w->lost - w->round_lost > (w->sent - w->round_token) / 16)
-		end_push(w);
-	else if (w->round_shut && !drained_lately && w->push < PUSH_MAX)
+	w->queue_rounds = queue_us > headroom_us(w) / 4 ? w->queue_rounds + 1 : 0;
+	if (has_lost) {
+		w->push = 0;
+	} else if (w->queue_rounds >= QUEUE_ROUNDS) {
+		w->push -= w->push > 0 ? 1 : 0;
+		w->queue_rounds = 0;
+	} else if (w->queue_rounds == 0 && w->round_shut && !drained_lately && w->push < PUSH_MAX) {
 		w->push++;
+	}
 }
 
 static bool
@@ -393,7 +412,10 @@ end_round(struct window *w, uint64_t now_us)
 
 	if (w->round_loaded) {
 		judge_queue(w, queue_us, now_us);
-		judge_push(w, queue_us, now_us);
+		if (w->started)
+			judge_push(w, queue_us, now_us);
+		else
+			judge_start(w, queue_us);
 		w->newest_rate = (w->newest_rate + 1) % WINDOW_ROUNDS;
 		w->rates[w->newest_rate] = 0;
 		find_rate(w);
@@ -421,9 +443,6 @@ window_report(struct window *w, uint64_t token, uint64_t received, uint64_t now_
 		w->mark = (struct window_mark){w->arrived, now_us, a.sent_us};
 	if (w->draining && w->hold_until_us != 0 && now_us >= w->hold_until_us)
 		w->draining = false;
-	if (w->push == PUSH_MAX && w->known &&
-	    w->rtt_us > w->min_rtt_us + headroom_us(w) / 2 + w->min_rtt_us / 8)
-		end_push(w);
 	if (round_is_over(w, now_us))
 		end_round(w, now_us);
 	resize(w);

@@ -74,6 +74,8 @@ struct window {
 	bool round_loaded;     /* it has a rate that says something about the path */
 	bool round_shut;       /* the window was what limited it */
 	unsigned int push;     /* how far the window goes beyond what the rate asks for */
+	bool started;	       /* a queue has been seen */
+	unsigned int queue_rounds; /* in a row that seem to have had one */
 	uint64_t rates[WINDOW_ROUNDS];
 	unsigned int newest_rate;
 };

@@ -433,13 +433,13 @@ START_TEST(fq_codel_goes_on_where_it_left_off)
 		unsigned int signals = 0;
 
 		for (us = 0; us < 2 * SECOND; us += 100)
-			signals += fq_codel_signals(&codel, 50 * MS, 9999, us);
+			signals += fq_codel_signals(&codel, FQ_INTERVAL_US, 50 * MS, 9999, us);
 		ck_assert_uint_gt(signals, 50);
-		ck_assert(!fq_codel_signals(&codel, 1 * MS, 9999, us));
+		ck_assert(!fq_codel_signals(&codel, FQ_INTERVAL_US, 1 * MS, 9999, us));
 		us += recent ? 300 * MS : 2 * SECOND;
 		signals = 0;
 		for (; signals < 2; us += 100) {
-			if (!fq_codel_signals(&codel, 50 * MS, 9999, us))
+			if (!fq_codel_signals(&codel, FQ_INTERVAL_US, 50 * MS, 9999, us))
 				continue;
 			spacing = us - since;
 			since = us;

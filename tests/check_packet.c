@@ -40,11 +40,42 @@ get(size_t room)
 	return p;
 }
 
+START_TEST(packet_is_moved_where_it_fits)
+{
+	static const struct {
+		size_t len, room;
+	} cases[] = {{1, PACKET_SMALL}, {PACKET_SMALL, PACKET_SMALL},
+	    {PACKET_SMALL + 1, PACKET_MEDIUM}, {PACKET_MEDIUM, PACKET_MEDIUM},
+	    {PACKET_MEDIUM + 1, PACKET_LARGE}, {PACKET_MAX, PACKET_LARGE}};
+	struct packet *p;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		p = packet_get(pool, PACKET_LARGE);
+		p->len = cases[i].len;
+		p->cut = 7;
+		p->queued_us = 9;
+		p->offload.gso_size = 1400;
+		memset(p->data, (int)i, p->len);
+		p = packet_compact(pool, p);
+		ck_assert_uint_eq(p->room, cases[i].room);
+		ck_assert_uint_eq(p->len, cases[i].len);
+		ck_assert_uint_eq(p->cut, 7);
+		ck_assert_uint_eq(p->queued_us, 9);
+		ck_assert_uint_eq(p->offload.gso_size, 1400);
+		ck_assert_uint_eq(p->data[0], i);
+		ck_assert_uint_eq(p->data[p->len - 1], i);
+		ck_assert_uint_eq(packet_pool_used(pool), packet_memory(p));
+		packet_put(pool, p);
+	}
+}
+END_TEST
+
 START_TEST(packet_has_the_room_that_was_asked_for)
 {
 	static const size_t rooms[][2] = {{0, PACKET_SMALL}, {1, PACKET_SMALL},
-	    {PACKET_SMALL, PACKET_SMALL}, {PACKET_SMALL + 1, PACKET_LARGE},
-	    {PACKET_MAX, PACKET_LARGE}, {PACKET_LARGE, PACKET_LARGE}};
+	    {PACKET_SMALL, PACKET_SMALL}, {PACKET_SMALL + 1, PACKET_MEDIUM},
+	    {PACKET_MEDIUM + 1, PACKET_LARGE}, {PACKET_MAX, PACKET_LARGE},
+	    {PACKET_LARGE, PACKET_LARGE}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
 		struct packet *p = get(rooms[i][0]);
@@ -178,6 +209,7 @@ main(void)
 
 	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(tc, set_up, tear_down);
+	tcase_add_test(tc, packet_is_moved_where_it_fits);
 	tcase_add_test(tc, packet_has_the_room_that_was_asked_for);
 	tcase_add_test(tc, packet_data_is_aligned);
 	tcase_add_test(tc, packet_comes_back_as_new);

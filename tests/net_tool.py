@@ -88,8 +88,8 @@ def udp_send(args):
 
 
 def pieces(groups):
-    """So many groups of datagrams, as lists: in each all have the same length but for the last, which
-    is no longer. Each has its own content, so that none can stand for another."""
+    """So many groups of datagrams, as lists: in each all have the same length but for the last,
+    which is no longer. Each has its own content, so that none can stand for another."""
     number = 0
     for group in range(groups):
         size = 100 + 97 * group % 1300

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Packets that stand for many, and checksums left to the last moment: with the kernel's help at both
 # ends, at one and at none, over links without any, to networks behind a node, in IPv4 and IPv6, TCP
-# and UDP, with a node that knows nothing of it. What arrives is what was sent, and the counters tell
-# that it went the way that was meant. SIZE=1000000000 is for a run by hand.
+# and UDP, with a node that knows nothing of it. What arrives is what was sent, and the counters
+# tell that it went the way that was meant. SIZE=1000000000 is for a run by hand.
 # SPDX-License-Identifier: ISC
 
 WIRE=${WIRE:-psk}
