@@ -162,6 +162,7 @@ append(struct native *n, const struct session *s, struct batch *b, struct packet
 	if (written < head) /* one piece alone has a shorter head */
 		memmove(at + written, at + head, len);
 	b->used += written + len;
+	b->packets++;
 	b->bytes += len;
 	if (is_piece && o.gso_size == 0)
 		stats_count(n->stats, STAT_TX_CUT_PACKETS);
@@ -197,7 +198,6 @@ put(struct native *n, struct native_lane *l, const struct session *s, struct bat
 	while (append(n, s, b, p, b->limit) || (b->used == 0 && append(n, s, b, p, b->size))) {
 		if (!offload_is_cut(p))
 			continue;
-		b->packets++;
 		packet_put(n->pool, p);
 		return PUT_ALL;
 	}

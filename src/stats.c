@@ -10,7 +10,9 @@
 #include <string.h>
 
 static const struct stat_info infos[STAT_COUNT] = {
-    [STAT_TX_PACKETS] = {"tx_packets", "packets", "Packets from the tunnel sent to the broker."},
+    [STAT_TX_PACKETS] = {"tx_packets", "packets",
+	"Packets from the tunnel sent to the broker; one that is cut counts in each of its "
+	"pieces."},
     [STAT_TX_MESSAGES] = {"tx_messages", "messages", "Messages with packets sent to the broker."},
     [STAT_TX_BYTES] = {"tx_bytes", "bytes", "Bytes of the packets sent to the broker."},
     [STAT_TX_BROADCASTS] = {"tx_broadcasts", "packets",

@@ -69,12 +69,12 @@ struct window {
 	uint64_t epoch_rate;   /* rate when it began */
 	/* A round lasts a round trip at least. */
 	uint64_t round_token, round_us;
-	uint64_t round_lost;   /* lost when it began */
-	uint32_t round_rtt_us; /* its smallest */
-	bool round_loaded;     /* it has a rate that says something about the path */
-	bool round_shut;       /* the window was what limited it */
-	unsigned int push;     /* how far the window goes beyond what the rate asks for */
-	bool started;	       /* a queue has been seen */
+	uint64_t round_lost;	   /* lost when it began */
+	uint32_t round_rtt_us;	   /* its smallest */
+	bool round_loaded;	   /* it has a rate that says something about the path */
+	bool round_shut;	   /* the window was what limited it */
+	unsigned int push;	   /* how far the window goes beyond what the rate asks for */
+	bool started;		   /* a queue has been seen */
 	unsigned int queue_rounds; /* in a row that seem to have had one */
 	uint64_t rates[WINDOW_ROUNDS];
 	unsigned int newest_rate;
