@@ -26,6 +26,8 @@
 #define HOLD_US 20000
 #define HOLD_RTT_US 50000
 #define LONG_IDLE_US 10000000
+/* After a pause of so long the path may be another: TCP begins anew as well (RFC 5681, 4.1). */
+#define PAUSE_US 1000000
 #define EXPIRY_US 200000
 #define EXPIRY_MAX_US 4000000
 #define EXPIRY_DOUBLINGS 8
@@ -45,6 +47,8 @@
  * others wait as well, but not for ever. At the start the queue grows faster. */
 #define QUEUE_ROUNDS 5
 #define START_ROUNDS 2
+/* Repairs take no longer than a queue there, and a round is over before they are. */
+#define SHORT_RTT_US 10000
 
 /* What the window is of rate * round trip, in sixteenths, by how hard we push. */
 static const uint8_t gains[PUSH_MAX + 1] = {16, 18, 20, 24, 32, 40, 48};
@@ -124,8 +128,6 @@ resize(struct window *w)
 	if (!w->known)
 		size = most(size, WINDOW_INITIAL);
 	size = least(size, WINDOW_MAX);
-	if (w->careful)
-		size = least(size, most(size / 2, WINDOW_INITIAL));
 	w->size = (size_t)most(size, most(WINDOW_MIN, 2 * window_message_max(w)));
 }
 
@@ -173,13 +175,32 @@ window_token(const struct window *w, size_t bytes)
 	return w->sent + bytes;
 }
 
+static void
+start_anew(struct window *w)
+{
+	memset(w->rates, 0, sizeof(w->rates));
+	w->rate = 0;
+	w->known = w->started = false;
+	w->push = PUSH_START;
+	w->queue_rounds = 0;
+}
+
+/* Nothing was sent for a while, or nothing to speak of, since the path was full the last time. */
+static bool
+has_paused(const struct window *w, uint64_t now_us)
+{
+	return since(w->loaded_us, now_us) > PAUSE_US &&
+	       (since(w->idle_us, now_us) > PAUSE_US || w->sent - w->loaded_sent < WINDOW_INITIAL);
+}
+
 /* The first message after a pause: what came before says nothing about the rate. */
 static void
 resume(struct window *w, uint64_t now_us)
 {
+	if (w->known && has_paused(w, now_us))
+		start_anew(w);
 	w->mark = (struct window_mark){w->arrived + in_flight(w), now_us, now_us};
 	w->idle_us = now_us;
-	w->careful = w->known && since(w->loaded_us, now_us) > LONG_IDLE_US;
 	resize(w);
 }
 
@@ -333,8 +354,8 @@ measure_rate(struct window *w, const struct window_ask *a, uint64_t now_us)
 	rate = least(least(bytes, UINT64_MAX / 1000000) * 1000000 / us, RATE_MAX);
 	if (!a->idle) {
 		w->known = w->round_loaded = true;
-		w->careful = false;
 		w->loaded_us = now_us;
+		w->loaded_sent = w->sent;
 	}
 	if (!a->idle || rate > w->rate)
 		w->rates[w->newest_rate] = most(w->rates[w->newest_rate], rate);
@@ -368,12 +389,16 @@ judge_queue(struct window *w, uint64_t queue_us, uint64_t now_us)
 		w->stale = true;
 }
 
+static bool
+is_start_over(const struct window *w, uint64_t queue_us)
+{
+	return queue_us > headroom_us(w) / 2 + w->min_rtt_us / 8;
+}
+
 static void
 judge_start(struct window *w, uint64_t queue_us)
 {
-	bool queue = queue_us > headroom_us(w) / 2 + w->min_rtt_us / 8;
-
-	w->queue_rounds = queue ? w->queue_rounds + 1 : 0;
+	w->queue_rounds = is_start_over(w, queue_us) ? w->queue_rounds + 1 : 0;
 	if (w->queue_rounds >= START_ROUNDS)
 		end_start(w);
 }
@@ -443,6 +468,9 @@ window_report(struct window *w, uint64_t token, uint64_t received, uint64_t now_
 		w->mark = (struct window_mark){w->arrived, now_us, a.sent_us};
 	if (w->draining && w->hold_until_us != 0 && now_us >= w->hold_until_us)
 		w->draining = false;
+	if (!w->started && w->known && w->min_rtt_us < SHORT_RTT_US &&
+	    is_start_over(w, w->rtt_us - least(w->min_rtt_us, w->rtt_us)))
+		end_start(w);
 	if (round_is_over(w, now_us))
 		end_round(w, now_us);
 	resize(w);

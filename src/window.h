@@ -53,9 +53,9 @@ struct window {
 	struct window_mark mark; /* for the questions to come; a few milliseconds old at most */
 	uint64_t idle_us;	 /* when there was nothing more to send, last */
 	uint64_t loaded_us;	 /* when a rate was measured without such a pause, last */
+	uint64_t loaded_sent;	 /* and what had been sent then */
 	bool idle;		 /* nothing was behind the last message */
 	bool known;		 /* the path has been loaded once */
-	bool careful;		 /* it has not been for long */
 	bool draining;		 /* so that the next message meets no queue of ours */
 	uint64_t hold_until_us;	 /* and stays so until then; 0: not yet drained */
 	bool stale;		 /* the smallest round trip should be measured anew soon */
