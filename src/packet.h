@@ -31,7 +31,7 @@ struct packet {
 	uint64_t queued_us;  /* for the queue */
 	uint8_t *data;	     /* PACKET_HEADROOM bytes before it are the packet's own as well */
 	size_t len;
-	size_t room; /* from data on: PACKET_SMALL or PACKET_LARGE */
+	size_t room; /* from data on: PACKET_SMALL, PACKET_MEDIUM or PACKET_LARGE */
 	size_t cut;  /* transport payload that has been sent already, see offload_cut() */
 	struct packet_offload offload;
 };
