@@ -101,7 +101,7 @@ void native_peer_facts(const struct peer *p, struct channel_facts *f);
 
 /* What waits for a peer and is on the way to it, for people. */
 struct native_traffic {
-	size_t waiting, waiting_bytes;
+	size_t waiting;	   /* packets */
 	uint32_t delay_us; /* in the queue, lately */
 	uint64_t queue_drops, queue_marks;
 	size_t window, in_flight; /* bytes; 0 where the peer does not report */

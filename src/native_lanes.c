@@ -236,7 +236,6 @@ add_traffic(struct native_traffic *t, const struct native_lane *l)
 	const struct window *w = &l->window;
 
 	t->waiting += l->queue.packets;
-	t->waiting_bytes += l->queue.bytes;
 	t->queue_drops += l->queue.drops;
 	t->queue_marks += l->queue.marks;
 	t->lost += w->lost;

@@ -205,9 +205,9 @@ put(struct native *n, struct native_lane *l, const struct session *s, struct bat
 }
 
 static void
-fill(struct native *n, struct native_lane *l, const struct session *s, struct batch *b)
+fill(struct native *n, struct native_lane *l, const struct session *s, struct batch *b,
+    uint64_t now_us)
 {
-	uint64_t now_us = n->cb.clock_us(n->cb.arg);
 	struct packet *p;
 
 	while (
@@ -267,9 +267,8 @@ limit_batch(
 
 /* Adds what is asked and told, and the padding; returns the length of the plaintext. */
 static size_t
-finish(struct native *n, struct native_lane *l, struct batch *b, bool *asks)
+finish(struct native *n, struct native_lane *l, struct batch *b, uint64_t now_us, bool *asks)
 {
-	uint64_t now_us = n->cb.clock_us(n->cb.arg);
 	size_t ask_at, len;
 
 	*asks = false;
@@ -287,16 +286,17 @@ finish(struct native *n, struct native_lane *l, struct batch *b, bool *asks)
 	return len;
 }
 
+/* now_us is from before: the answer may be on its way when publishing returns. */
 static void
-publish(
-    struct native *n, struct native_lane *l, struct session *s, struct batch *b, uint64_t now_ms)
+publish(struct native *n, struct native_lane *l, struct session *s, struct batch *b,
+    uint64_t now_ms, uint64_t now_us)
 {
 	uint8_t *message = b->plain - FRAME_HEADER_LEN;
 	bool asks;
 	size_t len;
 
 	b->has_extras = native_reports(s) && b->used + EXTRAS_LEN <= b->size;
-	len = finish(n, l, b, &asks);
+	len = finish(n, l, b, now_us, &asks);
 	len = session_seal(s, FRAME_DATA, message, len);
 	fq_served(&l->queue, len);
 	if (n->cb.publish(n->cb.arg, s->topic, message, len) == -1) {
@@ -306,7 +306,7 @@ publish(
 	count_sent(n, l->peer, b);
 	channel_sent(l->channel, false, now_ms);
 	if (native_reports(s))
-		window_sent(&l->window, len, asks, l->queue.packets > 0, n->cb.clock_us(n->cb.arg));
+		window_sent(&l->window, len, asks, l->queue.packets > 0, now_us);
 }
 
 static void
@@ -328,6 +328,7 @@ static void
 transmit_lane(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
 	struct session *s = channel_session(l->channel, now_ms);
+	uint64_t now_us = n->cb.clock_us(n->cb.arg);
 	struct batch b = {.buffer = NULL};
 
 	if (s == NULL) {
@@ -337,9 +338,9 @@ transmit_lane(struct native *n, struct native_lane *l, uint64_t now_ms)
 	if (native_reports(s) && !native_window_open(l))
 		return;
 	limit_batch(n, l, s, &b);
-	fill(n, l, s, &b);
+	fill(n, l, s, &b, now_us);
 	if (b.used > 0)
-		publish(n, l, s, &b, now_ms);
+		publish(n, l, s, &b, now_ms, now_us);
 	packet_put(n->pool, b.buffer);
 }
 

@@ -17,7 +17,6 @@
 #include "offload.h"
 #include "packet.h"
 
-#define UDP_CHECKSUM 6 /* offset in its header */
 #define REFUSED_MAX 8
 
 static bool
@@ -27,7 +26,7 @@ kernel_takes(const struct tun *t, const struct packet_offload *o)
 		return t->has_header || !o->partial;
 	if (t->refused >= REFUSED_MAX)
 		return false;
-	return t->granted >= (o->csum_offset == UDP_CHECKSUM ? TUN_OFFLOAD_UDP : TUN_OFFLOAD_TCP);
+	return t->granted >= (offload_is_udp(o) ? TUN_OFFLOAD_UDP : TUN_OFFLOAD_TCP);
 }
 
 static int

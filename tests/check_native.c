@@ -402,6 +402,29 @@ START_TEST(native_reports_what_had_come_when_it_was_asked)
 }
 END_TEST
 
+/* Time passes while the library has the message. */
+static bool
+on_slow_publish(void *arg, struct world_message *m)
+{
+	if (m->from == A->number && m->bytes[1] == FRAME_DATA)
+		w.now_ms += 7;
+	return true;
+}
+
+START_TEST(native_round_trip_begins_before_it_publishes)
+{
+	struct native_traffic t;
+
+	open_mode(_i, 2);
+	ck_assert(world_passes(&w, A, B));
+	w.tap = on_slow_publish;
+	for (int i = 0; i < 20; i++)
+		send_sized(A, B, 1400);
+	native_peer_traffic(peer_of(A, B), &t);
+	ck_assert_uint_ge(t.min_rtt_us, 7000);
+}
+END_TEST
+
 START_TEST(native_pads_messages_to_steps)
 {
 	char text[64] = "";
@@ -1518,6 +1541,7 @@ add_packet_tests(TCase *tc)
 	tcase_add_loop_test(tc, native_lets_no_more_packets_wait_than_it_may, 0, 2);
 	tcase_add_loop_test(tc, native_joins_packets_in_one_message, 0, 2);
 	tcase_add_loop_test(tc, native_reports_what_had_come_when_it_was_asked, 0, 2);
+	tcase_add_loop_test(tc, native_round_trip_begins_before_it_publishes, 0, 2);
 	tcase_add_loop_test(tc, native_pads_messages_to_steps, 0, 2);
 	tcase_add_loop_test(tc, native_pads_messages_to_buckets, 0, 2);
 	tcase_add_loop_test(tc, native_carries_the_largest_packet, 0, 2);
