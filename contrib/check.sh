@@ -45,13 +45,15 @@ count_results()
 	skipped=$((skipped + $(summed SKIP)))
 }
 
-# What the tests that failed since the phase began had to say.
+# What the tests that failed since the phase began had to say: the ends of their daemons' logs, then the
+# tests themselves, as what is said last is what is read first.
 show_failures()
 {
 	find "$build" -name '*.trs' -newer "$build/begun" \
 		-exec grep -l -E '^:test-result: (FAIL|ERROR)' {} + | while read -r trs; do
 		say "${trs#"$build"/}"
-		tail -n 60 "${trs%.trs}.log"
+		sed -n '/^---- /,$p' "${trs%.trs}.log" | tail -n 200
+		sed '/^---- /,$d' "${trs%.trs}.log" | tail -n 30
 	done
 }
 
