@@ -159,6 +159,7 @@ deliver(struct link *l)
 		link_arm(l, keepalive_due(l));
 		if (l->keepalive_ms == 0)
 			let_kernel_probe(l);
+		link_path_begin(l);
 		l->cb.connected(l->cb.arg);
 	}
 	if (!l->dead && l->suback) {

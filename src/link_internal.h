@@ -64,6 +64,7 @@ struct link {
 	size_t unchecked;	      /* bytes published since link_path_check() */
 	uint64_t held;		      /* by the kernel, at the last look */
 	struct wheel_timer path_timer;
+	bool left_bbr; /* or found that there is no need to */
 };
 
 /* link_failure.c. The one way a connection ends by itself; the first cause is the one that counts.
@@ -86,7 +87,8 @@ void link_on_acknowledge(evutil_socket_t fd, short what, void *arg);
 void link_arm(struct link *l, uint64_t due_ms);
 void link_set_callbacks(struct link *l);
 
-/* link_path.c: looks how much the kernel holds, and sets unsent and full. */
+/* link_path.c: when connected; and looks how much the kernel holds, and sets unsent and full. */
+void link_path_begin(struct link *l);
 void link_path_check(struct link *l);
 
 /*

@@ -14,8 +14,10 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h> /* more of struct tcp_info than in <netinet/tcp.h>; both do not go together */
 #include <netinet/in.h>
+#include <string.h>
 
 #include "link_internal.h"
+#include "log.h"
 #include "util.h"
 
 /* It may hold so much in any case, and beyond that what the path has carried within its smallest
@@ -24,6 +26,8 @@
 #define SLACK_US 20000
 /* That it holds less no event tells. */
 #define RECHECK_MS 2
+/* The longest that a receiver delays an acknowledgement, by the ten round trips of BBR's memory. */
+#define BBR_RTT_MIN_US 4000
 
 static uint64_t
 held_by_kernel(const struct link *l, unsigned long which)
@@ -62,9 +66,43 @@ link_path_facts(const struct link *l, struct link_path_facts *facts)
 	};
 }
 
+/*
+ * BBR knows the highest rate of the last ten round trips, and sends at that. Where those are over
+ * before a delayed acknowledgement comes, a pause of ours is enough to make it forget: then it
+ * spreads the next message over tens of milliseconds.
+ */
+static void
+leave_bbr(struct link *l, uint32_t min_rtt_us)
+{
+	static const char *const others[] = {"cubic", "reno"};
+	char name[16] = ""; /* TCP_CA_NAME_MAX */
+	socklen_t len = sizeof(name) - 1;
+	size_t i;
+
+	if (l->is_unix || l->left_bbr || min_rtt_us == 0 || min_rtt_us >= BBR_RTT_MIN_US)
+		return;
+	l->left_bbr = true;
+	getsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, name, &len);
+	if (strncmp(name, "bbr", strlen("bbr")) != 0)
+		return;
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (setsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, others[i],
+			       (socklen_t)strlen(others[i])) == 0) {
+			log_debug("the path to the broker is too short for %s: using %s", name,
+				  others[i]);
+			return;
+		}
+}
+
+void
+link_path_begin(struct link *l)
+{
+	leave_bbr(l, ask_tcp(l).tcpi_min_rtt);
+}
+
 /* What has arrived behind a lost segment, or is to be sent again, does not fill the path. */
 static bool
-holds_too_much(const struct link *l)
+holds_too_much(struct link *l)
 {
 	struct tcp_info info;
 	uint64_t idle, needed;
@@ -72,6 +110,7 @@ holds_too_much(const struct link *l)
 	if (l->held <= HELD_MIN)
 		return false;
 	info = ask_tcp(l);
+	leave_bbr(l, info.tcpi_min_rtt);
 	idle = (uint64_t)info.tcpi_snd_mss * (info.tcpi_sacked + info.tcpi_lost);
 	needed = info.tcpi_delivery_rate * ((uint64_t)info.tcpi_min_rtt + SLACK_US) / 1000000;
 	return l->held > idle + (needed > HELD_MIN ? needed : HELD_MIN);
