@@ -1,5 +1,6 @@
 /*
- * The window: samples of the rate and of the round trip from the answers, judged once a round.
+ * The window: samples of the rate and of the round trip from the answers, judged once a round
+ * (window_round.c).
  *
  * Rate is the highest of the last rounds, round trip the smallest of the last two epochs; their
  * product and some headroom is the window. The headroom keeps a short queue at the bottleneck: a
@@ -15,11 +16,10 @@
 
 #include <string.h>
 
+#include "window_internal.h"
+
 /* Over a shorter time a rate shows nothing but the hiccups of the scheduler. */
 #define SAMPLE_US 5000
-/* WINDOW_ROUNDS of them are a tenth of a second at least. */
-#define ROUND_US 12500
-#define EPOCH_US 5000000
 /* The longest queue of our own that an epoch's first measurement gets rid of. */
 #define DRAIN_US 12000
 /* How long it stays drained beyond a round trip, for others to be so at the same time. */
@@ -40,37 +40,8 @@
 /* Far beyond any path; products of the two stay within 64 bits. */
 #define RATE_MAX UINT64_C(100000000000)
 #define RTT_MAX_US 10000000
-#define NO_RTT UINT32_MAX
-#define PUSH_START 4
-#define PUSH_MAX 6
-/* So many rounds in a row, and it is a queue: behind a packet that was lost and is repaired all
- * others wait as well, but not for ever. At the start the queue grows faster. */
-#define QUEUE_ROUNDS 5
-#define START_ROUNDS 2
-/* Repairs take no longer than a queue there, and a round is over before they are. */
-#define SHORT_RTT_US 10000
-
 /* What the window is of rate * round trip, in sixteenths, by how hard we push. */
-static const uint8_t gains[PUSH_MAX + 1] = {16, 18, 20, 24, 32, 40, 48};
-
-static uint64_t
-least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t
-most(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-/* Time from then to now; a clock that goes back is no reason for a huge number. */
-static uint64_t
-since(uint64_t then_us, uint64_t now_us)
-{
-	return now_us > then_us ? now_us - then_us : 0;
-}
+static const uint8_t gains[WINDOW_PUSH_MAX + 1] = {16, 18, 20, 24, 32, 40, 48};
 
 static uint64_t
 in_flight(const struct window *w)
@@ -95,8 +66,8 @@ headroom(const struct window *w)
 	return least(slow, most(fast, HEADROOM_MIDDLE));
 }
 
-static uint64_t
-headroom_us(const struct window *w)
+uint64_t
+window_headroom_us(const struct window *w)
 {
 	return headroom(w) * 1000000 / most(w->rate, 1);
 }
@@ -123,7 +94,8 @@ interval(const struct window *w)
 static void
 resize(struct window *w)
 {
-	uint64_t size = bytes_in(w, w->min_rtt_us) * gains[w->push] / 16 + headroom(w);
+	uint64_t size =
+	    bytes_in(w, (uint64_t)w->min_rtt_us + w->repair_us) * gains[w->push] / 16 + headroom(w);
 
 	if (!w->known)
 		size = most(size, WINDOW_INITIAL);
@@ -136,8 +108,9 @@ window_init(struct window *w)
 {
 	memset(w, 0, sizeof(*w));
 	w->idle = true;
-	w->epoch_rtt_us = w->last_epoch_rtt_us = w->round_rtt_us = NO_RTT;
-	w->push = PUSH_START;
+	w->epoch_rtt_us = w->last_epoch_rtt_us = WINDOW_NO_RTT;
+	window_round_begin(w, 0);
+	w->push = WINDOW_PUSH_START;
 	resize(w);
 }
 
@@ -181,8 +154,9 @@ start_anew(struct window *w)
 	memset(w->rates, 0, sizeof(w->rates));
 	w->rate = 0;
 	w->known = w->started = false;
-	w->push = PUSH_START;
+	w->push = WINDOW_PUSH_START;
 	w->queue_rounds = 0;
+	w->repair_us = 0;
 }
 
 /* Nothing was sent for a while, or nothing to speak of, since the path was full the last time. */
@@ -207,18 +181,18 @@ resume(struct window *w, uint64_t now_us)
 static bool
 epoch_is_over(const struct window *w, uint64_t now_us)
 {
-	return w->stale || since(w->epoch_low_us, now_us) >= EPOCH_US ||
-	       since(w->epoch_us, now_us) >= 2 * EPOCH_US;
+	return w->stale || since(w->epoch_low_us, now_us) >= WINDOW_EPOCH_US ||
+	       since(w->epoch_us, now_us) >= 2 * WINDOW_EPOCH_US;
 }
 
 /* The message that is about to go meets no queue of ours. */
 static void
 begin_epoch(struct window *w, uint64_t now_us)
 {
-	bool old = w->stale || since(w->epoch_us, now_us) > 3 * EPOCH_US;
+	bool old = w->stale || since(w->epoch_us, now_us) > 3 * WINDOW_EPOCH_US;
 
-	w->last_epoch_rtt_us = old ? NO_RTT : w->epoch_rtt_us;
-	w->epoch_rtt_us = NO_RTT;
+	w->last_epoch_rtt_us = old ? WINDOW_NO_RTT : w->epoch_rtt_us;
+	w->epoch_rtt_us = WINDOW_NO_RTT;
 	w->epoch_us = w->epoch_low_us = now_us;
 	w->epoch_rate = w->rate;
 	w->epoch_token = w->sent;
@@ -318,7 +292,7 @@ measure_rtt(struct window *w, const struct window_ask *a, uint64_t now_us)
 	uint32_t rtt = (uint32_t)most(least(since(a->sent_us, now_us), RTT_MAX_US), 1);
 
 	w->rtt_us = w->rtt_us == 0 ? rtt : (uint32_t)((UINT64_C(7) * w->rtt_us + rtt) / 8);
-	w->round_rtt_us = (uint32_t)least(w->round_rtt_us, rtt);
+	window_round_trip(w, rtt);
 	/* Two windows on one path see the least when one of them is drained. From then on their
 	 * epochs end together, and then both see what is without either. */
 	if (a->token > w->epoch_token) {
@@ -327,14 +301,14 @@ measure_rtt(struct window *w, const struct window_ask *a, uint64_t now_us)
 			w->epoch_low_us = now_us;
 	}
 	rtt = (uint32_t)least(w->epoch_rtt_us, w->last_epoch_rtt_us);
-	if (rtt != NO_RTT)
+	if (rtt != WINDOW_NO_RTT)
 		w->min_rtt_us = rtt;
 	else if (w->min_rtt_us == 0)
 		w->min_rtt_us = w->rtt_us;
 }
 
-static void
-find_rate(struct window *w)
+void
+window_find_rate(struct window *w)
 {
 	w->rate = 0;
 	for (unsigned int i = 0; i < WINDOW_ROUNDS; i++)
@@ -359,97 +333,7 @@ measure_rate(struct window *w, const struct window_ask *a, uint64_t now_us)
 	}
 	if (!a->idle || rate > w->rate)
 		w->rates[w->newest_rate] = most(w->rates[w->newest_rate], rate);
-	find_rate(w);
-}
-
-/* The window as large as the rate says, and its smallest round trip measured soon: the first
- * messages stood in a queue that we made. */
-static void
-end_start(struct window *w)
-{
-	w->started = w->stale = true;
-	w->push = 0;
-}
-
-/* A queue that a window of the last round's rate would not make: the path has got slower, and what
- * was measured before is past. Or it has got longer: a rate that falls is a reason to measure the
- * round trip anew, lest the window get smaller each round. */
-static void
-judge_queue(struct window *w, uint64_t queue_us, uint64_t now_us)
-{
-	bool slower = queue_us > 2 * headroom_us(w) + w->min_rtt_us / 8;
-
-	if (slower) {
-		for (unsigned int i = 0; i < WINDOW_ROUNDS; i++)
-			w->rates[i] = i == w->newest_rate ? w->rates[i] : 0;
-		find_rate(w);
-	}
-	if (w->rate < w->epoch_rate - w->epoch_rate / 4 &&
-	    since(w->epoch_us, now_us) > EPOCH_US / 4)
-		w->stale = true;
-}
-
-static bool
-is_start_over(const struct window *w, uint64_t queue_us)
-{
-	return queue_us > headroom_us(w) / 2 + w->min_rtt_us / 8;
-}
-
-static void
-judge_start(struct window *w, uint64_t queue_us)
-{
-	w->queue_rounds = is_start_over(w, queue_us) ? w->queue_rounds + 1 : 0;
-	if (w->queue_rounds >= START_ROUNDS)
-		end_start(w);
-}
-
-/* Without a queue the path may well take more: each such round pushes harder. */
-static void
-judge_push(struct window *w, uint64_t queue_us, uint64_t now_us)
-{
-	bool drained_lately = w->draining || now_us < w->hold_until_us + UINT64_C(2) * w->rtt_us;
-	bool has_lost = w->lost - w->round_lost > (w->sent - w->round_token) / 16;
-
-	w->queue_rounds = queue_us > headroom_us(w) / 4 ? w->queue_rounds + 1 : 0;
-	if (has_lost) {
-		w->push = 0;
-	} else if (w->queue_rounds >= QUEUE_ROUNDS) {
-		w->push -= w->push > 0 ? 1 : 0;
-		w->queue_rounds = 0;
-	} else if (w->queue_rounds == 0 && w->round_shut && !drained_lately && w->push < PUSH_MAX) {
-		w->push++;
-	}
-}
-
-static bool
-round_is_over(const struct window *w, uint64_t now_us)
-{
-	uint64_t age = since(w->round_us, now_us);
-
-	return age >= ROUND_US &&
-	       (w->delivered >= w->round_token || age >= UINT64_C(3) * w->min_rtt_us / 2);
-}
-
-static void
-end_round(struct window *w, uint64_t now_us)
-{
-	uint64_t queue_us = w->round_rtt_us - least(w->min_rtt_us, w->round_rtt_us);
-
-	if (w->round_loaded) {
-		judge_queue(w, queue_us, now_us);
-		if (w->started)
-			judge_push(w, queue_us, now_us);
-		else
-			judge_start(w, queue_us);
-		w->newest_rate = (w->newest_rate + 1) % WINDOW_ROUNDS;
-		w->rates[w->newest_rate] = 0;
-		find_rate(w);
-	}
-	w->round_token = w->sent;
-	w->round_us = now_us;
-	w->round_lost = w->lost;
-	w->round_rtt_us = NO_RTT;
-	w->round_loaded = w->round_shut = false;
+	window_find_rate(w);
 }
 
 void
@@ -468,11 +352,7 @@ window_report(struct window *w, uint64_t token, uint64_t received, uint64_t now_
 		w->mark = (struct window_mark){w->arrived, now_us, a.sent_us};
 	if (w->draining && w->hold_until_us != 0 && now_us >= w->hold_until_us)
 		w->draining = false;
-	if (!w->started && w->known && w->min_rtt_us < SHORT_RTT_US &&
-	    is_start_over(w, w->rtt_us - least(w->min_rtt_us, w->rtt_us)))
-		end_start(w);
-	if (round_is_over(w, now_us))
-		end_round(w, now_us);
+	window_round_judge(w, now_us);
 	resize(w);
 }
 

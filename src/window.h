@@ -69,8 +69,12 @@ struct window {
 	uint64_t epoch_rate;   /* rate when it began */
 	/* A round lasts a round trip at least. */
 	uint64_t round_token, round_us;
-	uint64_t round_lost;	   /* lost when it began */
-	uint32_t round_rtt_us;	   /* its smallest */
+	uint64_t round_lost;   /* lost when it began */
+	uint32_t round_rtt_us; /* its smallest */
+	uint32_t round_longest_us;
+	uint64_t round_sum_us; /* of round_answers round trips */
+	uint32_t round_answers;
+	uint32_t repair_us;	   /* that things wait on the way for others to be repaired */
 	bool round_loaded;	   /* it has a rate that says something about the path */
 	bool round_shut;	   /* the window was what limited it */
 	unsigned int push;	   /* how far the window goes beyond what the rate asks for */
