@@ -20,7 +20,7 @@ FLOWS = 8
 ONE_FLOW = "TCP, 1 flow, IPv4"
 SHORT_UDP = "UDP, 64 bytes, delivered"
 # How many times as long as others these measurements are: they need many pings, or a long start.
-IDLE_TIMES, LOAD_TIMES, LINE_TIMES = 3, 3, 6
+IDLE_TIMES, LOAD_TIMES, LINE_TIMES = 3, 3, 15
 LONG_LINE = ("--rate", "20M", "--delay", "75", "--queue", "250000")
 LOSSES = (0, 1)  # percent
 FLOOD_MBIT = 100
