@@ -32,6 +32,7 @@ link_set_socket_options(struct link *l, int fd)
 {
 	int lowat = LINK_NOTSENT_MAX, timeout = NETWORK_TIMEOUT_MS;
 
+	l->notsent_max = LINK_NOTSENT_MAX;
 	if (l->is_unix)
 		return;
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
@@ -281,7 +282,7 @@ link_publish(struct link *l, const char *topic, const void *payload, size_t len)
 	if (!l->blocked)
 		l->wrote_ms = l->said_ms;
 	l->unchecked += len;
-	if (l->unchecked >= CHECK_EVERY || l->unsent)
+	if (l->unchecked >= CHECK_EVERY || l->unchecked >= l->notsent_max || l->unsent)
 		link_path_check(l);
 	link_settle(l);
 	return 0;

@@ -14,7 +14,7 @@
 #include "wheel.h"
 
 #define LINK_SUBSCRIBE_MAX 8
-/* What the kernel may hold of data that it has not sent. */
+/* What the kernel may hold of data that it has not sent, on a fast path. */
 #define LINK_NOTSENT_MAX (32 * 1024)
 
 enum link_stage { STAGE_TCP, STAGE_TLS, STAGE_CONNACK, STAGE_OPEN };
@@ -34,7 +34,9 @@ struct link {
 	bool dead;
 	bool blocked;	      /* until the socket takes more */
 	bool full;	      /* until the kernel holds less: path_timer will tell */
-	bool unsent;	      /* the kernel holds LINK_NOTSENT_MAX or more that it has not sent */
+	bool unsent;	      /* the kernel holds notsent_max or more that it has not sent */
+	uint64_t notsent_max;
+	uint64_t followed_ms; /* when notsent_max was found */
 	uint64_t heard;	      /* times that something came */
 	uint64_t wrote_ms;    /* when the socket, or the broker from it, last took something */
 	unsigned int unacked; /* messages that want an answer, since it blocks */

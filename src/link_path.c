@@ -26,6 +26,11 @@
 #define SLACK_US 20000
 /* That it holds less no event tells. */
 #define RECHECK_MS 2
+/* What the path sends within this may wait to be sent: it must not run dry before we send more, and
+ * nothing shall wait long where nothing can overtake it. */
+#define NOTSENT_US 10000
+#define NOTSENT_MIN 4096
+#define FOLLOW_MS 10
 /* The longest that a receiver delays an acknowledgement, by the ten round trips of BBR's memory. */
 #define BBR_RTT_MIN_US 4000
 
@@ -79,7 +84,7 @@ leave_bbr(struct link *l, uint32_t min_rtt_us)
 	socklen_t len = sizeof(name) - 1;
 	size_t i;
 
-	if (l->is_unix || l->left_bbr || min_rtt_us == 0 || min_rtt_us >= BBR_RTT_MIN_US)
+	if (l->left_bbr || min_rtt_us == 0 || min_rtt_us >= BBR_RTT_MIN_US)
 		return;
 	l->left_bbr = true;
 	getsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, name, &len);
@@ -87,22 +92,51 @@ leave_bbr(struct link *l, uint32_t min_rtt_us)
 		return;
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (setsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, others[i],
-			       (socklen_t)strlen(others[i])) == 0) {
+			(socklen_t)strlen(others[i])) == 0) {
 			log_debug("the path to the broker is too short for %s: using %s", name,
-				  others[i]);
+			    others[i]);
 			return;
 		}
+}
+
+static void
+set_notsent_max(struct link *l, uint64_t bytes)
+{
+	int lowat;
+
+	if (bytes > LINK_NOTSENT_MAX)
+		bytes = LINK_NOTSENT_MAX;
+	if (bytes < NOTSENT_MIN)
+		bytes = NOTSENT_MIN;
+	if (bytes > l->notsent_max - l->notsent_max / 4 && bytes < l->notsent_max * 5 / 4)
+		return;
+	l->notsent_max = bytes;
+	lowat = (int)bytes;
+	setsockopt(l->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+}
+
+static void
+follow_path(struct link *l, uint64_t now_ms)
+{
+	struct tcp_info info = ask_tcp(l);
+
+	l->followed_ms = now_ms;
+	leave_bbr(l, info.tcpi_min_rtt);
+	if (info.tcpi_rtt != 0)
+		set_notsent_max(l,
+		    (uint64_t)info.tcpi_snd_cwnd * info.tcpi_snd_mss * NOTSENT_US / info.tcpi_rtt);
 }
 
 void
 link_path_begin(struct link *l)
 {
-	leave_bbr(l, ask_tcp(l).tcpi_min_rtt);
+	if (!l->is_unix)
+		follow_path(l, util_now_ms());
 }
 
 /* What has arrived behind a lost segment, or is to be sent again, does not fill the path. */
 static bool
-holds_too_much(struct link *l)
+holds_too_much(const struct link *l)
 {
 	struct tcp_info info;
 	uint64_t idle, needed;
@@ -110,7 +144,6 @@ holds_too_much(struct link *l)
 	if (l->held <= HELD_MIN)
 		return false;
 	info = ask_tcp(l);
-	leave_bbr(l, info.tcpi_min_rtt);
 	idle = (uint64_t)info.tcpi_snd_mss * (info.tcpi_sacked + info.tcpi_lost);
 	needed = info.tcpi_delivery_rate * ((uint64_t)info.tcpi_min_rtt + SLACK_US) / 1000000;
 	return l->held > idle + (needed > HELD_MIN ? needed : HELD_MIN);
@@ -144,10 +177,15 @@ on_recheck(void *arg, uint64_t now_ms)
 void
 link_path_check(struct link *l)
 {
+	uint64_t now_ms = util_now_ms(), unsent;
+
 	l->unchecked = 0;
 	if (l->is_unix)
 		return;
-	l->unsent = held_by_kernel(l, SIOCOUTQNSD) >= LINK_NOTSENT_MAX;
+	unsent = held_by_kernel(l, SIOCOUTQNSD);
+	if (unsent >= NOTSENT_MIN && now_ms >= l->followed_ms + FOLLOW_MS)
+		follow_path(l, now_ms);
+	l->unsent = unsent >= l->notsent_max;
 	if (!l->full)
-		look(l, util_now_ms());
+		look(l, now_ms);
 }
