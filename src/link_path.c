@@ -90,7 +90,7 @@ leave_bbr(struct link *l, uint32_t min_rtt_us)
 	getsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, name, &len);
 	if (strncmp(name, "bbr", strlen("bbr")) != 0)
 		return;
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (i = 0; i < ARRAY_LEN(others); i++)
 		if (setsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, others[i],
 			(socklen_t)strlen(others[i])) == 0) {
 			log_debug("the path to the broker is too short for %s: using %s", name,
