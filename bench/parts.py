@@ -6,6 +6,8 @@ alike; and who begins changes from round to round. Each part has a lab of its ow
 SPDX-License-Identifier: ISC
 """
 
+import time
+
 import measure
 from lab import Lab, LabError
 from tunnels import WIRES, Command, Direct, Forwarder, Vpnd
@@ -16,6 +18,7 @@ UDP_HEADERS = 28
 IDLE_INTERVAL = 0.01  # seconds between pings
 LOAD_INTERVAL = 0.02
 QUIET_INTERVAL = 0.2  # longer than the round trip of the long line
+PAUSE = 2
 FLOWS = 8
 ONE_FLOW = "TCP, 1 flow, IPv4"
 SHORT_UDP = "UDP, 64 bytes, delivered"
@@ -279,6 +282,8 @@ def load(bench):
             for tunnel in ours + (others if number == 1 else []):
                 for hop, (host, dev) in SLOW_HOPS.items():
                     for mbit in SHAPED_MBIT:
+                        # No line gets slower by a factor of hundreds under load.
+                        time.sleep(PAUSE)
                         lab.shape(host, dev, mbit)
                         bench.alone(tunnel, load_of(LOAD_TIMES * config.seconds, mbit),
                                     setting=f"{mbit} Mbit/s {hop}")

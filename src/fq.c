@@ -50,10 +50,27 @@ fq_packets(const struct fq *fq)
 void
 fq_class_init(struct fq_class *c, struct fq *fq, void *owner)
 {
-	*c = (struct fq_class){
-	    .fq = fq, .owner = owner, .list = LIST_NONE, .interval_us = FQ_INTERVAL_US};
+	*c = (struct fq_class){.fq = fq, .owner = owner, .list = LIST_NONE};
+	fq_class_set_rtt(c, 0);
 	ring_init(&c->new_flows);
 	ring_init(&c->old_flows);
+}
+
+static uint32_t
+larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Whoever is signalled to needs a round trip to react (RFC 8289, 4.3). And one TCP alone that
+ * halves its window keeps a way busy only if half of it stood in a queue, which here is its own. */
+void
+fq_class_set_rtt(struct fq_class *c, uint32_t rtt_us)
+{
+	c->law = (struct fq_law){
+	    .target_us = larger(FQ_TARGET_US, rtt_us / 2),
+	    .interval_us = larger(FQ_INTERVAL_US, rtt_us + rtt_us / 2),
+	};
 }
 
 void

@@ -16,7 +16,7 @@
 #define FQ_QUANTUM 1514 /* of a flow, bytes */
 #define FQ_CLASS_QUANTUM 65536
 #define FQ_INTERVAL_US 100000 /* CoDel, RFC 8289 */
-#define FQ_TARGET_PART 20     /* of the interval */
+#define FQ_TARGET_US 5000
 
 struct fq;
 struct packet;
@@ -26,6 +26,11 @@ struct stats;
 /* In a ring with the others of a list, and with its head. */
 struct fq_link {
 	struct fq_link *next, *prev;
+};
+
+/* When packets have waited too long: for more than the target during a whole interval. */
+struct fq_law {
+	uint32_t target_us, interval_us; /* FQ_TARGET_US, FQ_INTERVAL_US; more on long ways */
 };
 
 /* One peer's share. Zero it, then fq_class_init(); what is in it is fq's, and it stays in place. */
@@ -39,7 +44,7 @@ struct fq_class {
 	int64_t deficit;
 	bool parked;
 	size_t packets, bytes; /* that wait */
-	uint32_t interval_us;  /* FQ_INTERVAL_US, or more where round trips take longer */
+	struct fq_law law;
 	size_t max_packets; /* 0: no limit of its own; else the longest flow's oldest gives way */
 	uint64_t drops, marks; /* ever */
 	uint32_t delay_us;     /* smoothed, of what left the queue */
@@ -54,6 +59,8 @@ struct fq *fq_new(struct packet_pool *pool, struct stats *stats, size_t max_byte
 void fq_free(struct fq *fq);
 
 void fq_class_init(struct fq_class *c, struct fq *fq, void *owner);
+/* How long the way is, in its smallest round trip: the longer, the later CoDel signals. */
+void fq_class_set_rtt(struct fq_class *c, uint32_t rtt_us);
 /* Drops all that waits in it, without counting; it may be used again. Returns how many there were.
  */
 size_t fq_class_clear(struct fq_class *c);

@@ -26,15 +26,15 @@ spacing_us(uint64_t interval_us, uint32_t count)
 
 /* Whether packets have been late for a whole interval. */
 static bool
-is_late(struct fq_codel *codel, uint64_t interval_us, uint64_t sojourn_us, size_t bytes_behind,
+is_late(struct fq_codel *codel, const struct fq_law *law, uint64_t sojourn_us, size_t bytes_behind,
     uint64_t now_us)
 {
-	if (sojourn_us < interval_us / FQ_TARGET_PART || bytes_behind <= FQ_QUANTUM) {
+	if (sojourn_us < law->target_us || bytes_behind <= FQ_QUANTUM) {
 		codel->late_from_us = 0;
 		return false;
 	}
 	if (codel->late_from_us == 0) {
-		codel->late_from_us = now_us + interval_us;
+		codel->late_from_us = now_us + law->interval_us;
 		return false;
 	}
 	return now_us >= codel->late_from_us;
@@ -55,20 +55,20 @@ begin(struct fq_codel *codel, uint64_t interval_us, uint64_t now_us)
 }
 
 bool
-fq_codel_signals(struct fq_codel *codel, uint64_t interval_us, uint64_t sojourn_us,
+fq_codel_signals(struct fq_codel *codel, const struct fq_law *law, uint64_t sojourn_us,
     size_t bytes_behind, uint64_t now_us)
 {
-	if (!is_late(codel, interval_us, sojourn_us, bytes_behind, now_us)) {
+	if (!is_late(codel, law, sojourn_us, bytes_behind, now_us)) {
 		codel->signalling = false;
 		return false;
 	}
 	if (!codel->signalling) {
-		begin(codel, interval_us, now_us);
+		begin(codel, law->interval_us, now_us);
 		return true;
 	}
 	if (now_us < codel->next_us)
 		return false;
 	codel->count++;
-	codel->next_us += spacing_us(interval_us, codel->count);
+	codel->next_us += spacing_us(law->interval_us, codel->count);
 	return true;
 }

@@ -358,7 +358,7 @@ mark(struct fq_flow *f)
 static void
 judge(struct fq_flow *f, uint64_t now_us)
 {
-	while (fq_codel_signals(&f->codel, f->class->interval_us, now_us - f->first->queued_us,
+	while (fq_codel_signals(&f->codel, &f->class->law, now_us - f->first->queued_us,
 	    f->bytes - size_of(f->first), now_us)) {
 		if (mark(f) || trim(f))
 			return;

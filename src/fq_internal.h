@@ -92,7 +92,7 @@ void fq_flush(struct fq_class *c);
 
 /* Whether the packet at the head of a flow, which waited for sojourn_us and has so many bytes
  * behind it, is to be marked or dropped. To be asked once for each packet that gets there. */
-bool fq_codel_signals(struct fq_codel *codel, uint64_t interval_us, uint64_t sojourn_us,
+bool fq_codel_signals(struct fq_codel *codel, const struct fq_law *law, uint64_t sojourn_us,
     size_t bytes_behind, uint64_t now_us);
 
 #endif

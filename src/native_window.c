@@ -62,15 +62,6 @@ native_window_open(struct native_lane *l)
 	return false;
 }
 
-/* Whoever is signalled to needs a round trip to react; RFC 8289, 4.3. */
-static void
-adapt_queue(struct native_lane *l)
-{
-	uint32_t interval_us = l->window.min_rtt_us + l->window.min_rtt_us / 2;
-
-	l->queue.interval_us = interval_us > FQ_INTERVAL_US ? interval_us : FQ_INTERVAL_US;
-}
-
 void
 native_on_report(struct native_lane *l, uint64_t token, uint64_t received)
 {
@@ -78,7 +69,7 @@ native_on_report(struct native_lane *l, uint64_t token, uint64_t received)
 
 	stats_count(n->stats, STAT_RX_REPORTS);
 	window_report(&l->window, token, received, now_us(l));
-	adapt_queue(l);
+	fq_class_set_rtt(&l->queue, l->window.min_rtt_us);
 	if (!window_open(&l->window))
 		return;
 	wheel_cancel(n->shared.wheel, &l->timer);

@@ -394,6 +394,23 @@ START_TEST(fq_drops_ever_more_often_until_the_queue_is_short)
 }
 END_TEST
 
+/* 150 ms: 75 ms are not too long there, and it takes 225 ms until the first signal. */
+START_TEST(fq_signals_later_on_a_long_way)
+{
+	uint64_t at[200];
+
+	fq_class_set_rtt(&a, 150 * MS);
+	ck_assert_uint_eq(stand(70, 4 * SECOND, NOT_ECT, at, ARRAY_LEN(at)), 0);
+	fq_class_clear(&a);
+	ck_assert_uint_gt(stand(120, 4 * SECOND, NOT_ECT, at, ARRAY_LEN(at)), 20);
+	ck_assert_uint_ge(at[0], (75 + 225) * MS - 1);
+	ck_assert_uint_le(at[0], (75 + 225 + 1) * MS);
+	fq_class_set_rtt(&a, 5 * MS);
+	ck_assert_uint_eq(a.law.target_us, FQ_TARGET_US);
+	ck_assert_uint_eq(a.law.interval_us, FQ_INTERVAL_US);
+}
+END_TEST
+
 START_TEST(fq_marks_in_place_of_dropping)
 {
 	uint64_t at[200];
@@ -428,18 +445,19 @@ END_TEST
 START_TEST(fq_codel_goes_on_where_it_left_off)
 {
 	for (int recent = 0; recent < 2; recent++) {
+		static const struct fq_law law = {FQ_TARGET_US, FQ_INTERVAL_US};
 		struct fq_codel codel = {0};
 		uint64_t us, since = 0, spacing = 0;
 		unsigned int signals = 0;
 
 		for (us = 0; us < 2 * SECOND; us += 100)
-			signals += fq_codel_signals(&codel, FQ_INTERVAL_US, 50 * MS, 9999, us);
+			signals += fq_codel_signals(&codel, &law, 50 * MS, 9999, us);
 		ck_assert_uint_gt(signals, 50);
-		ck_assert(!fq_codel_signals(&codel, FQ_INTERVAL_US, 1 * MS, 9999, us));
+		ck_assert(!fq_codel_signals(&codel, &law, 1 * MS, 9999, us));
 		us += recent ? 300 * MS : 2 * SECOND;
 		signals = 0;
 		for (; signals < 2; us += 100) {
-			if (!fq_codel_signals(&codel, FQ_INTERVAL_US, 50 * MS, 9999, us))
+			if (!fq_codel_signals(&codel, &law, 50 * MS, 9999, us))
 				continue;
 			spacing = us - since;
 			since = us;
@@ -1063,6 +1081,7 @@ static void
 add_codel_tests(TCase *tc)
 {
 	tcase_add_test(tc, fq_drops_ever_more_often_until_the_queue_is_short);
+	tcase_add_test(tc, fq_signals_later_on_a_long_way);
 	tcase_add_test(tc, fq_marks_in_place_of_dropping);
 	tcase_add_test(tc, fq_leaves_short_queues_alone);
 	tcase_add_test(tc, fq_codel_goes_on_where_it_left_off);
