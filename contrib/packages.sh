@@ -9,7 +9,7 @@
 packages_build='
 	autoconf automake gcc libc6-dev make pkg-config xz-utils
 	libcap-ng-dev libcjson-dev libconfuse-dev libevent-dev libmnl-dev libmosquitto-dev
-	libsodium-dev libssl-dev libzxcvbn-dev
+	libsodium-dev libsqlite3-dev libssl-dev libzxcvbn-dev
 '
 
 # To show them at work: a broker and what it sees, hosts in namespaces, a download.

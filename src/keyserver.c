@@ -1,0 +1,302 @@
+/*
+ * Who says what to the key server, and what comes of it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "keyserver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyserver_internal.h"
+#include "log.h"
+
+static struct keyserver_state *
+find_group(const struct keyserver *ks, const char *name)
+{
+	for (size_t i = 0; i < ks->group_count; i++)
+		if (strcmp(ks->groups[i]->kept.name, name) == 0)
+			return ks->groups[i];
+	return NULL;
+}
+
+/* Requests. */
+
+static void
+queue(struct keyserver_state *g, enum keymsg_type type, const char *member, const struct keymsg *m,
+    const char *reason)
+{
+	struct keyserver_request r = {.type = type, .reason = reason};
+
+	snprintf(r.member, sizeof(r.member), "%s", member);
+	if (m != NULL) {
+		r.request = m->request;
+		r.wanted_s = m->wanted_s;
+		memcpy(r.verify_key, m->verify_key, sizeof(r.verify_key));
+	}
+	if (keyserver_enqueue(g, &r) == -1)
+		log_error("%s: group %s: out of memory", member, g->kept.name);
+}
+
+static void
+serve(struct keyserver_state *g, const char *member, const struct keymsg *m, uint64_t now_ms)
+{
+	const struct keystore_member *in = keyserver_find(g, member);
+
+	if (m->type == KEYMSG_JOIN || m->type == KEYMSG_LEAVE) {
+		queue(g, m->type, member, m, NULL);
+		keyserver_schedule(g, now_ms);
+	} else if (in == NULL || in->until_ms <= keyserver_time(g->ks)) {
+		keyserver_refuse(g->ks, member, g->kept.name, m->request, "not a member now");
+	} else if (m->type == KEYMSG_CATCH_UP) {
+		keyserver_send_joined(g, in, m->request);
+	} else if (m->type == KEYMSG_RENEW) {
+		keyserver_send_lease(g, in, m);
+	} else {
+		keyserver_look_up(g, member, m);
+	}
+}
+
+static bool
+is_of_a_member(enum keymsg_type type)
+{
+	return type < KEYMSG_JOINED;
+}
+
+void
+keyserver_receive(
+    struct keyserver *ks, const char *member, const uint8_t *message, size_t len, uint64_t now_ms)
+{
+	const struct keyserver_member *s = keyserver_member_settings(ks, member);
+	struct keyserver_state *g;
+	struct keymsg m;
+	int rc = keymsg_parse(&m, message, len);
+
+	if (rc != 0 || !is_of_a_member(m.type)) {
+		log_debug("%s: a message that makes no sense (%d)", member, rc);
+		return;
+	}
+	g = find_group(ks, m.group);
+	if (g == NULL)
+		keyserver_refuse(ks, member, m.group, m.request, "there is no such group");
+	else if (s == NULL || !keyserver_may_join(s, m.group))
+		keyserver_refuse(ks, member, m.group, m.request, "not allowed");
+	else
+		serve(g, member, &m, now_ms);
+	keymsg_clear(&m);
+}
+
+/* Evictions. */
+
+static bool
+evict(struct keyserver_state *g, const char *member, const char *reason)
+{
+	if (keyserver_find(g, member) == NULL)
+		return false;
+	log_notice("%s: group %s: put out: %s", member, g->kept.name, reason);
+	queue(g, KEYMSG_EVICTED, member, NULL, reason);
+	g->at_once = true;
+	return true;
+}
+
+unsigned int
+keyserver_evict(struct keyserver *ks, const char *group, const char *member, uint64_t now_ms)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < ks->group_count; i++) {
+		struct keyserver_state *g = ks->groups[i];
+
+		if (group != NULL && strcmp(group, g->kept.name) != 0)
+			continue;
+		if (evict(g, member, "evicted")) {
+			keyserver_change(g, now_ms);
+			count++;
+		}
+	}
+	return count;
+}
+
+int
+keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms)
+{
+	struct keyserver_state *g = find_group(ks, group);
+
+	if (g == NULL)
+		return -1;
+	g->renew = true;
+	keyserver_change(g, now_ms);
+	return 0;
+}
+
+/* Whoever is in a group and may not be, as the settings are now. And there may be some whose time
+ * was over while we were not there. Not before the wheel runs: the owner is not ready yet. */
+static void
+evict_strangers(struct keyserver_state *g, uint64_t now_ms)
+{
+	for (size_t i = 0; i < g->member_count; i++) {
+		const char *name = g->members[i].name;
+		const struct keyserver_member *s = keyserver_member_settings(g->ks, name);
+
+		if (s == NULL || !keyserver_may_join(s, g->kept.name))
+			evict(g, name, "not allowed any more");
+	}
+	keyserver_schedule(g, now_ms);
+}
+
+/* Settings. */
+
+static char *
+text_of(const char *group, const char *what)
+{
+	size_t size = strlen(group) + strlen(what) + sizeof("group : ");
+	char *text = malloc(size);
+
+	if (text != NULL)
+		snprintf(text, size, "group %s: %s", group, what);
+	return text;
+}
+
+/* What a tree of slots or a roster has been made by cannot become another. */
+static const char *
+conflict(const struct keyserver_state *g, const struct keyserver_group *s)
+{
+	if (g->kept.method != s->method)
+		return "its method cannot be changed: choose another name for a new group";
+	if (s->method == KEYMSG_SLOTTED &&
+	    (g->kept.slot_s != s->slot_s || g->kept.slots_depth != s->depth))
+		return "the length of its slots cannot be changed: choose another name for a new "
+		       "group";
+	return NULL;
+}
+
+static int
+add_group(struct keyserver *ks, struct keyserver_state **groups, size_t *count,
+    const struct keyserver_group *s, char **error)
+{
+	struct keyserver_state *g = find_group(ks, s->name);
+	const char *why;
+
+	ks->problem = NULL;
+	if (g == NULL)
+		g = keyserver_group_new(ks, s);
+	if (g == NULL) {
+		*error =
+		    text_of(s->name, ks->problem != NULL ? ks->problem : keystore_error(ks->store));
+		return -1;
+	}
+	groups[(*count)++] = g;
+	why = conflict(g, s);
+	if (why != NULL) {
+		*error = text_of(s->name, why);
+		return -1;
+	}
+	return 0;
+}
+
+static bool
+is_among(struct keyserver_state *g, struct keyserver_state *const *groups, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (groups[i] == g)
+			return true;
+	return false;
+}
+
+static void
+free_others(struct keyserver_state **all, size_t count, struct keyserver_state *const *kept,
+    size_t kept_count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!is_among(all[i], kept, kept_count))
+			keyserver_group_free(all[i]);
+	free(all);
+}
+
+int
+keyserver_configure(
+    struct keyserver *ks, const struct keyserver_settings *settings, uint64_t now_ms, char **error)
+{
+	struct keyserver_state **groups = calloc(settings->group_count + 1, sizeof(*groups));
+	size_t count = 0;
+	int rc = groups != NULL ? 0 : -1;
+
+	*error = NULL;
+	for (size_t i = 0; rc == 0 && i < settings->group_count; i++)
+		rc = add_group(ks, groups, &count, &settings->groups[i], error);
+	if (rc == -1) {
+		free_others(groups, count, ks->groups, ks->group_count);
+		return -1;
+	}
+	free_others(ks->groups, ks->group_count, groups, count);
+	ks->groups = groups;
+	ks->group_count = count;
+	ks->settings = settings;
+	for (size_t i = 0; i < count; i++) {
+		groups[i]->lease_s = settings->groups[i].lease_s;
+		evict_strangers(groups[i], now_ms);
+	}
+	return 0;
+}
+
+struct keyserver *
+keyserver_new(struct wheel *wheel, struct keystore *store,
+    const struct keyserver_settings *settings, const struct keyserver_callbacks *callbacks,
+    uint64_t now_ms, char **error)
+{
+	struct keyserver *ks = calloc(1, sizeof(*ks));
+
+	*error = NULL;
+	if (ks == NULL)
+		return NULL;
+	ks->wheel = wheel;
+	ks->store = store;
+	ks->callbacks = *callbacks;
+	if (keystore_get_server(store, &ks->identity) == -1) {
+		*error = strdup(keystore_error(store));
+		keyserver_free(ks);
+		return NULL;
+	}
+	if (keyserver_configure(ks, settings, now_ms, error) == -1) {
+		keyserver_free(ks);
+		return NULL;
+	}
+	return ks;
+}
+
+void
+keyserver_free(struct keyserver *ks)
+{
+	if (ks == NULL)
+		return;
+	for (size_t i = 0; i < ks->group_count; i++)
+		keyserver_group_free(ks->groups[i]);
+	free(ks->groups);
+	aead_wipe(ks, sizeof(*ks));
+	free(ks);
+}
+
+/* Facts. */
+
+int
+keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_facts *facts)
+{
+	const struct keyserver_state *g = find_group(ks, group);
+
+	if (g == NULL)
+		return -1;
+	*facts = (struct keyserver_facts){
+	    .method = (enum keymsg_method)g->kept.method, .epoch = g->kept.epoch};
+	for (size_t i = 0; i < g->member_count; i++)
+		facts->members += g->members[i].until_ms != 0;
+	return 0;
+}
+
+const uint8_t *
+keyserver_public(const struct keyserver *ks)
+{
+	return ks->identity.sign_public;
+}

@@ -1,0 +1,400 @@
+/*
+ * One group of the key server: its members, the requests that wait, and the changes that they make.
+ * A change is one transaction: what it needs is kept first, and told then. If it cannot be kept,
+ * nothing has happened, and the group is as the store has it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "keyserver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyserver_internal.h"
+#include "log.h"
+
+#define DAY_MS UINT64_C(86400000)
+
+/* What a change has to tell when it is kept. */
+struct news {
+	bool renewed;
+	struct keytree_wrap *wraps;
+	size_t count;
+	uint64_t from_ms;
+};
+
+uint64_t
+keyserver_time(struct keyserver *ks)
+{
+	uint64_t wall_ms = ks->callbacks.wall_ms(ks->callbacks.arg);
+
+	if (wall_ms > ks->identity.clock_ms)
+		ks->identity.clock_ms = wall_ms;
+	return ks->identity.clock_ms;
+}
+
+const struct keyserver_member *
+keyserver_member_settings(const struct keyserver *ks, const char *name)
+{
+	for (size_t i = 0; i < ks->settings->member_count; i++)
+		if (strcmp(ks->settings->members[i].name, name) == 0)
+			return &ks->settings->members[i];
+	return NULL;
+}
+
+bool
+keyserver_may_join(const struct keyserver_member *m, const char *group)
+{
+	for (size_t i = 0; i < m->group_count; i++)
+		if (strcmp(m->groups[i], group) == 0)
+			return true;
+	return false;
+}
+
+/* Members. */
+
+/* Where it is, or would be. */
+static size_t
+place_of(const struct keyserver_state *g, const char *name)
+{
+	size_t low = 0, high = g->member_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(g->members[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Also one that is out but has its leaf. */
+static struct keystore_member *
+find_any(const struct keyserver_state *g, const char *name)
+{
+	size_t at = place_of(g, name);
+
+	return at < g->member_count && strcmp(g->members[at].name, name) == 0 ? &g->members[at]
+									      : NULL;
+}
+
+struct keystore_member *
+keyserver_find(const struct keyserver_state *g, const char *name)
+{
+	struct keystore_member *m = find_any(g, name);
+
+	return m != NULL && m->until_ms != 0 ? m : NULL;
+}
+
+/* realloc() for an array that is about to have one more. */
+static int
+make_room(void **array, size_t count, size_t *size, size_t each)
+{
+	size_t more = *size == 0 ? 16 : 2 * *size;
+	void *new;
+
+	if (count < *size)
+		return 0;
+	new = realloc(*array, more * each);
+	if (new == NULL)
+		return -1;
+	*array = new;
+	*size = more;
+	return 0;
+}
+
+struct keystore_member *
+keyserver_insert(struct keyserver_state *g, const struct keystore_member *m)
+{
+	size_t at = place_of(g, m->name);
+
+	if (make_room((void **)&g->members, g->member_count, &g->member_size, sizeof(*m)) == -1)
+		return NULL;
+	memmove(&g->members[at + 1], &g->members[at], (g->member_count - at) * sizeof(*m));
+	g->members[at] = *m;
+	g->member_count++;
+	return &g->members[at];
+}
+
+void
+keyserver_keep(struct keyserver_state *g, int rc)
+{
+	g->failed = g->failed || rc == -1;
+}
+
+/* What makes up a change. */
+
+/* Until the next renewal it has a leaf, as it knows the keys above. */
+static void
+put_out(struct keyserver_state *g, struct keystore_member *m, bool evicted)
+{
+	bool slotted = g->kept.method == KEYMSG_SLOTTED;
+
+	if (evicted && slotted && m->until_ms > g->evicted_until_ms)
+		g->evicted_until_ms = m->until_ms;
+	if (evicted || g->kept.method != KEYMSG_STATIC)
+		g->renew = true;
+	m->until_ms = 0;
+	keyserver_keep(g, keystore_put_member(g->ks->store, m));
+}
+
+/* With slots there is nothing to do, but for this: somebody evicted may have slots that are to
+ * come, and somebody whose time is over the key of the epoch. Together they must not read. */
+static void
+expire(struct keyserver_state *g, uint64_t time_ms)
+{
+	for (size_t i = 0; i < g->member_count; i++) {
+		struct keystore_member *m = &g->members[i];
+
+		if (m->until_ms == 0 || m->until_ms > time_ms)
+			continue;
+		log_info("%s: group %s: its time is over", m->name, g->kept.name);
+		if (g->kept.method == KEYMSG_UPDATE ||
+		    (g->kept.method == KEYMSG_SLOTTED && g->evicted_until_ms > time_ms))
+			g->renew = true;
+		m->until_ms = 0;
+		keyserver_keep(g, keystore_put_member(g->ks->store, m));
+	}
+}
+
+static uint64_t
+end_of(const struct keyserver_member *s, const struct keyserver_request *r, uint64_t time_ms)
+{
+	uint64_t s_granted = s->longest_s;
+
+	if (r->wanted_s != 0 && r->wanted_s < s_granted)
+		s_granted = r->wanted_s;
+	return s_granted < (UINT64_MAX >> 2) / 1000 ? time_ms + s_granted * 1000 : UINT64_MAX >> 1;
+}
+
+static struct keystore_member *
+admit_newcomer(struct keyserver_state *g, const char *name)
+{
+	struct keystore_member new = {.leaf = 0}, *m;
+
+	snprintf(new.group, sizeof(new.group), "%s", g->kept.name);
+	snprintf(new.name, sizeof(new.name), "%s", name);
+	if (keytree_add(g->tree, &new.leaf) == -1)
+		return NULL;
+	if (g->kept.method == KEYMSG_UPDATE) {
+		keytree_mark(g->tree, new.leaf);
+		g->renew = true;
+	}
+	m = keyserver_insert(g, &new);
+	if (m == NULL)
+		keytree_remove(g->tree, new.leaf);
+	return m;
+}
+
+/* Asked again for want of an answer, it gets the same one. */
+static void
+admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
+{
+	const struct keyserver_member *s = keyserver_member_settings(g->ks, r->member);
+	struct keystore_member *m = find_any(g, r->member);
+
+	if (s == NULL || !keyserver_may_join(s, g->kept.name)) {
+		r->refused = "not allowed";
+		return;
+	}
+	if (m != NULL && m->until_ms != 0 && m->request == r->request)
+		return;
+	if (g->kept.method == KEYMSG_SLOTTED &&
+	    keyserver_slot(g, time_ms) > keyserver_last_slot(g)) {
+		r->refused = "the group has no more slots";
+		return;
+	}
+	if (m == NULL)
+		m = admit_newcomer(g, r->member);
+	if (m == NULL || g->kept.next_sender == UINT32_MAX) {
+		r->refused = "the group is full";
+		return;
+	}
+	m->sender = g->kept.next_sender++;
+	m->request = r->request;
+	m->until_ms = end_of(s, r, time_ms);
+	memcpy(m->verify_key, r->verify_key, sizeof(m->verify_key));
+	keyserver_keep(g, keystore_put_member(g->ks->store, m));
+}
+
+static void
+release(struct keyserver_state *g, const struct keyserver_request *r)
+{
+	struct keystore_member *m = keyserver_find(g, r->member);
+
+	if (m != NULL)
+		put_out(g, m, r->type == KEYMSG_EVICTED);
+}
+
+/* Who is out loses its leaf, and all that it knew is made anew. */
+static void
+renew(struct keyserver_state *g, struct news *news)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < g->member_count; i++) {
+		struct keystore_member *m = &g->members[i];
+
+		if (m->until_ms != 0) {
+			g->members[left++] = *m;
+			continue;
+		}
+		keytree_remove(g->tree, m->leaf);
+		keyserver_keep(g, keystore_delete_member(g->ks->store, g->kept.name, m->name));
+	}
+	g->member_count = left;
+	g->kept.epoch++;
+	news->renewed = true;
+	keyserver_keep(g, keytree_renew(g->tree, g->kept.epoch, &news->wraps, &news->count));
+}
+
+static void
+make_change(struct keyserver_state *g, struct news *news)
+{
+	uint64_t time_ms = keyserver_time(g->ks);
+
+	expire(g, time_ms);
+	for (size_t i = 0; i < g->request_count; i++) {
+		if (g->requests[i].type == KEYMSG_JOIN)
+			admit(g, &g->requests[i], time_ms);
+		else
+			release(g, &g->requests[i]);
+	}
+	if (g->renew)
+		renew(g, news);
+	news->from_ms = time_ms + (g->at_once ? 0 : KEYSERVER_NOTICE_MS);
+	keyserver_keep(g, keystore_put_group(g->ks->store, &g->kept));
+	keyserver_keep(g, keystore_put_clock(g->ks->store, g->ks->identity.clock_ms));
+}
+
+/* Telling. */
+
+static void
+answer(struct keyserver_state *g, const struct keyserver_request *r)
+{
+	const struct keystore_member *m = keyserver_find(g, r->member);
+
+	if (r->refused != NULL)
+		keyserver_refuse(g->ks, r->member, g->kept.name, r->request, r->refused);
+	else if (r->type == KEYMSG_LEAVE)
+		keyserver_send_plain(g, KEYMSG_LEFT, r->member, r->request, NULL);
+	else if (r->type == KEYMSG_EVICTED)
+		keyserver_send_plain(g, KEYMSG_EVICTED, r->member, 0, r->reason);
+	else if (m != NULL)
+		keyserver_send_joined(g, m, r->request);
+}
+
+/* The change is for those who were there, and so it goes before what newcomers get. */
+static void
+tell(struct keyserver_state *g, const struct news *news)
+{
+	if (news->renewed) {
+		log_info("group %s: epoch %u", g->kept.name, (unsigned int)g->kept.epoch);
+		keyserver_publish(g, news->wraps, news->count, news->from_ms);
+	}
+	for (size_t i = 0; i < g->request_count; i++)
+		answer(g, &g->requests[i]);
+}
+
+static void on_batch(void *arg, uint64_t now_ms);
+
+static void
+keep_evictions(struct keyserver_state *g)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < g->request_count; i++)
+		if (g->requests[i].type == KEYMSG_EVICTED)
+			g->requests[left++] = g->requests[i];
+	g->request_count = left;
+}
+
+/* Nothing has happened: who asked will ask again, and nobody else sees to the rest. */
+static void
+give_up(struct keyserver_state *g, uint64_t now_ms)
+{
+	log_error("group %s: cannot be changed: %s", g->kept.name, keystore_error(g->ks->store));
+	keystore_rollback(g->ks->store);
+	if (keyserver_load(g) == -1)
+		log_error("group %s: cannot be read back: %s", g->kept.name,
+		    keystore_error(g->ks->store));
+	keep_evictions(g);
+	if (g->renew || g->request_count > 0)
+		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
+}
+
+static void
+await_expiry(struct keyserver_state *g, uint64_t now_ms)
+{
+	uint64_t time_ms = keyserver_time(g->ks), wait_ms = DAY_MS;
+
+	for (size_t i = 0; i < g->member_count; i++) {
+		uint64_t until_ms = g->members[i].until_ms;
+
+		if (until_ms == 0)
+			continue;
+		if (until_ms <= time_ms)
+			wait_ms = 0;
+		else if (until_ms - time_ms < wait_ms)
+			wait_ms = until_ms - time_ms;
+	}
+	wheel_set(g->ks->wheel, &g->expiry, now_ms + wait_ms, on_batch, g);
+}
+
+void
+keyserver_change(struct keyserver_state *g, uint64_t now_ms)
+{
+	struct news news = {.renewed = false};
+
+	wheel_cancel(g->ks->wheel, &g->batch);
+	g->failed = keystore_begin(g->ks->store) == -1;
+	if (!g->failed)
+		make_change(g, &news);
+	if (g->failed || keystore_commit(g->ks->store) == -1) {
+		give_up(g, now_ms);
+	} else {
+		tell(g, &news);
+		g->request_count = 0;
+		g->renew = g->at_once = false;
+	}
+	free(news.wraps);
+	await_expiry(g, now_ms);
+}
+
+static void
+on_batch(void *arg, uint64_t now_ms)
+{
+	keyserver_change(arg, now_ms);
+}
+
+void
+keyserver_schedule(struct keyserver_state *g, uint64_t now_ms)
+{
+	bool all_hear = g->kept.method == KEYMSG_UPDATE || g->renew;
+	uint64_t due_ms = now_ms;
+
+	if (!g->at_once)
+		due_ms += all_hear ? KEYSERVER_BATCH_MS : KEYSERVER_DELAY_MS;
+
+	if (!wheel_pending(&g->batch) || due_ms < g->batch.due_ms)
+		wheel_set(g->ks->wheel, &g->batch, due_ms, on_batch, g);
+}
+
+int
+keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r)
+{
+	for (size_t i = 0; i < g->request_count; i++)
+		if (strcmp(g->requests[i].member, r->member) == 0) { /* its last word counts */
+			g->requests[i] = *r;
+			return 0;
+		}
+	if (make_room((void **)&g->requests, g->request_count, &g->request_size, sizeof(*r)) == -1)
+		return -1;
+	g->requests[g->request_count++] = *r;
+	return 0;
+}

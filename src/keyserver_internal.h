@@ -1,0 +1,96 @@
+/*
+ * What the files of the key server share. Nobody else includes this.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef KEYSERVER_INTERNAL_H
+#define KEYSERVER_INTERNAL_H
+
+#include "keyserver.h"
+#include "keystore.h"
+#include "keytree.h"
+#include "wheel.h"
+
+/* A join, a leave or an eviction that waits for the next change. */
+struct keyserver_request {
+	enum keymsg_type type;
+	char member[KEYSTORE_NAME_MAX + 1];
+	uint32_t request;
+	uint64_t wanted_s;
+	uint8_t verify_key[AEAD_KEY_LEN];
+	const char *refused; /* why it came to nothing; NULL: it did not */
+	const char *reason;  /* of an eviction */
+};
+
+struct keyserver_state {
+	struct keyserver *ks;
+	struct keystore_group kept;
+	uint32_t lease_s;
+	struct keytree *tree;
+	bool failed; /* something of this change could not be kept */
+	/* By name. until_ms 0: it is out, but its leaf is not free yet, as it knows the keys above.
+	 */
+	struct keystore_member *members;
+	size_t member_count, member_size;
+	struct keyserver_request *requests;
+	size_t request_count, request_size;
+	bool renew, at_once;
+	uint64_t evicted_until_ms; /* somebody who was put out has slots until then */
+	struct wheel_timer batch, expiry;
+};
+
+struct keyserver {
+	struct wheel *wheel;
+	struct keystore *store;
+	struct keystore_server identity;
+	const struct keyserver_settings *settings;
+	struct keyserver_callbacks callbacks;
+	struct keyserver_state **groups;
+	size_t group_count;
+	const char *problem; /* with what the store holds, where keystore_error() does not tell */
+};
+
+/* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. */
+uint64_t keyserver_time(struct keyserver *ks);
+const struct keyserver_member *
+keyserver_member_settings(const struct keyserver *ks, const char *name);
+bool keyserver_may_join(const struct keyserver_member *m, const char *group);
+/* Who is in it now; NULL: not in it. */
+struct keystore_member *keyserver_find(const struct keyserver_state *g, const char *name);
+/* Returns 0, or -1 when memory is short. */
+int keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r);
+/* A change is due when some more may have come together; and at once. */
+void keyserver_schedule(struct keyserver_state *g, uint64_t now_ms);
+void keyserver_change(struct keyserver_state *g, uint64_t now_ms);
+
+/* Notes that something of the present change failed: rc -1. */
+void keyserver_keep(struct keyserver_state *g, int rc);
+/* Returns where it is now, or NULL when memory is short. */
+struct keystore_member *
+keyserver_insert(struct keyserver_state *g, const struct keystore_member *m);
+
+/* keyserver_load.c. From the store, or new if it is not there. Returns NULL: see keystore_error().
+ */
+struct keyserver_state *
+keyserver_group_new(struct keyserver *ks, const struct keyserver_group *settings);
+void keyserver_group_free(struct keyserver_state *g);
+/* What has not been kept is forgotten. Returns 0 or -1, see keystore_error(). */
+int keyserver_load(struct keyserver_state *g);
+
+/* keyserver_answer.c. */
+uint64_t keyserver_slot(const struct keyserver_state *g, uint64_t time_ms);
+uint64_t keyserver_last_slot(const struct keyserver_state *g);
+void keyserver_send(struct keyserver *ks, const char *member, struct keymsg *m);
+void keyserver_refuse(struct keyserver *ks, const char *member, const char *group, uint32_t request,
+    const char *reason);
+void
+keyserver_send_joined(struct keyserver_state *g, const struct keystore_member *m, uint32_t request);
+void keyserver_send_plain(struct keyserver_state *g, enum keymsg_type type, const char *member,
+    uint32_t request, const char *reason);
+void keyserver_send_lease(
+    struct keyserver_state *g, const struct keystore_member *m, const struct keymsg *asked);
+void keyserver_look_up(struct keyserver_state *g, const char *member, const struct keymsg *asked);
+void keyserver_publish(
+    struct keyserver_state *g, const struct keytree_wrap *wraps, size_t count, uint64_t from_ms);
+
+#endif

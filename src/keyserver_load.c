@@ -1,0 +1,153 @@
+/*
+ * A group of the key server out of the store, and a new one into it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "keyserver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyserver_internal.h"
+
+static void
+on_node_changed(void *arg, struct keytree_node node, const uint8_t *key)
+{
+	struct keyserver_state *g = arg;
+
+	keyserver_keep(g, keystore_put_node(g->ks->store, g->kept.name, node, key));
+}
+
+/* One group of the store. */
+struct search {
+	const char *name;
+	struct keystore_group found;
+	bool has;
+};
+
+static int
+see_group(void *arg, const struct keystore_group *kept)
+{
+	struct search *s = arg;
+
+	if (strcmp(kept->name, s->name) == 0) {
+		s->found = *kept;
+		s->has = true;
+	}
+	return 0;
+}
+
+static int
+see_member(void *arg, const struct keystore_member *m)
+{
+	return keyserver_insert(arg, m) != NULL ? 0 : -1;
+}
+
+static int
+see_node(void *arg, struct keytree_node node, const uint8_t key[AEAD_KEY_LEN])
+{
+	struct keyserver_state *g = arg;
+
+	return keytree_restore(g->tree, node, key);
+}
+
+/* A member whose leaf is somebody else's, or nobody's, would be given the wrong keys. */
+static bool
+is_consistent(const struct keyserver_state *g)
+{
+	for (size_t i = 0; i < g->member_count; i++)
+		if (!keytree_has(g->tree, g->members[i].leaf))
+			return false;
+	return keytree_count(g->tree) == g->member_count && keytree_is_whole(g->tree);
+}
+
+static void
+unload(struct keyserver_state *g)
+{
+	keytree_free(g->tree);
+	free(g->members);
+	g->tree = NULL;
+	g->members = NULL;
+	g->member_count = g->member_size = 0;
+}
+
+int
+keyserver_load(struct keyserver_state *g)
+{
+	struct search s = {.name = g->kept.name};
+
+	unload(g);
+	g->failed = false;
+	g->tree = keytree_new(on_node_changed, g);
+	if (g->tree == NULL || keystore_each_group(g->ks->store, see_group, &s) == -1 || !s.has)
+		return -1;
+	g->kept = s.found;
+	if (keystore_each_member(g->ks->store, s.name, see_member, g) == -1 ||
+	    keystore_each_node(g->ks->store, s.name, see_node, g) == -1)
+		return -1;
+	if (!is_consistent(g)) {
+		g->ks->problem = "its keys in the store do not fit together: put back a backup";
+		return -1;
+	}
+	return 0;
+}
+
+/* The slots begin with the group: nobody needs to know those before. */
+static int
+create(struct keyserver_state *g, const struct keyserver_group *settings)
+{
+	g->kept.method = (uint8_t)settings->method;
+	g->kept.epoch = 1;
+	g->kept.next_sender = 1;
+	g->kept.slots_begin_ms = keyserver_time(g->ks);
+	g->kept.slot_s = settings->slot_s;
+	g->kept.slots_depth = settings->depth;
+	aead_random(g->kept.slots_root, sizeof(g->kept.slots_root));
+	return keystore_put_group(g->ks->store, &g->kept);
+}
+
+static int
+exists(struct keyserver_state *g, bool *has)
+{
+	struct search s = {.name = g->kept.name};
+	int rc = keystore_each_group(g->ks->store, see_group, &s);
+
+	*has = s.has;
+	aead_wipe(&s, sizeof(s));
+	return rc;
+}
+
+struct keyserver_state *
+keyserver_group_new(struct keyserver *ks, const struct keyserver_group *settings)
+{
+	struct keyserver_state *g = calloc(1, sizeof(*g));
+	bool has;
+
+	if (g == NULL)
+		return NULL;
+	g->ks = ks;
+	g->lease_s = settings->lease_s;
+	snprintf(g->kept.name, sizeof(g->kept.name), "%s", settings->name);
+	if (exists(g, &has) == -1 || (!has && create(g, settings) == -1) ||
+	    keyserver_load(g) == -1) {
+		keyserver_group_free(g);
+		return NULL;
+	}
+	return g;
+}
+
+void
+keyserver_group_free(struct keyserver_state *g)
+{
+	if (g == NULL)
+		return;
+	wheel_cancel(g->ks->wheel, &g->batch);
+	wheel_cancel(g->ks->wheel, &g->expiry);
+	unload(g);
+	free(g->requests);
+	aead_wipe(g, sizeof(*g));
+	free(g);
+}

@@ -1,0 +1,733 @@
+/*
+ * The key server with a few members, in virtual time, over a broker that delivers all: who may
+ * join, what each method makes of joining, leaving, time that is over and eviction, and what is
+ * left after a crash.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "groupkey.h"
+#include "keyserver.h"
+#include "keystore.h"
+#include "log.h"
+#include "rekey.h"
+#include "util.h"
+#include "wheel.h"
+
+#define CLIENTS 6
+#define START_MS UINT64_C(1700000000000)
+#define HOUR 3600
+#define SLOT_S 60
+
+/* What a member makes of what it is told. */
+struct client {
+	const char *name;
+	struct keymsg last; /* message of the server */
+	unsigned int messages;
+	bool in;
+	uint32_t sender;
+	struct keytree_path path;
+	struct rekey_collection collection;
+	struct groupkey keys;
+};
+
+static char dir[64], file[96];
+static struct wheel *wheel;
+static struct keystore *store;
+static struct keyserver *server;
+static uint64_t now_ms, wall_ms;
+static struct client clients[CLIENTS];
+static unsigned int published;
+static size_t published_bytes;
+
+static const char *const both[] = {"home", "work"}, *const home[] = {"home"};
+static struct prefix prefixes[CLIENTS];
+static struct keyserver_member members[CLIENTS];
+static struct keyserver_group groups[2];
+static struct keyserver_settings settings = {groups, 2, members, CLIENTS};
+
+static struct client *
+client_of(const char *name)
+{
+	for (size_t i = 0; i < CLIENTS; i++)
+		if (strcmp(clients[i].name, name) == 0)
+			return &clients[i];
+	ck_abort_msg("no client %s", name);
+	return NULL;
+}
+
+static void
+install(struct client *c, uint32_t epoch, uint64_t from_ms)
+{
+	uint8_t key[AEAD_KEY_LEN];
+
+	groupkey_of_epoch(key, c->path.keys[c->path.height], "home", epoch);
+	groupkey_install(&c->keys, epoch, key, from_ms);
+}
+
+static void
+on_send(void *arg, const char *member, const uint8_t *message, size_t len)
+{
+	struct client *c = client_of(member);
+
+	ck_assert_int_eq(keymsg_parse(&c->last, message, len), 0);
+	c->messages++;
+	if (c->last.type == KEYMSG_JOINED) {
+		if (!c->in || c->sender != c->last.sender)
+			groupkey_init(&c->keys, "home");
+		c->in = true;
+		c->sender = c->last.sender;
+		c->path = c->last.path;
+		install(c, c->last.epoch, c->last.time_ms);
+		if (c->last.method == KEYMSG_SLOTTED)
+			groupkey_set_slots(&c->keys, c->last.slots_begin_ms,
+			    c->last.slot_s * UINT64_C(1000), c->last.slots_depth, c->last.cover,
+			    c->last.cover_count);
+	}
+}
+
+/* All who ever knew something try. */
+static void
+on_publish(void *arg, const char *group, const uint8_t *message, size_t len)
+{
+	published++;
+	published_bytes += len;
+	if (strcmp(group, "home") != 0)
+		return;
+	for (size_t i = 0; i < CLIENTS; i++) {
+		struct client *c = &clients[i];
+		struct rekey r;
+
+		if (!c->in)
+			continue;
+		ck_assert_int_eq(rekey_open(&r, group, keyserver_public(server), message, len), 0);
+		if (rekey_collect(&c->collection, &r, &c->path) &&
+		    keytree_follow(&c->path, r.epoch, c->collection.wraps, c->collection.count) ==
+			0)
+			install(c, r.epoch, r.from_ms);
+	}
+}
+
+static uint64_t
+on_wall(void *arg)
+{
+	return wall_ms;
+}
+
+static void
+start(void)
+{
+	const struct keyserver_callbacks callbacks = {on_send, on_publish, on_wall, NULL};
+	char *error;
+
+	wheel = wheel_new(now_ms, NULL, NULL);
+	store = keystore_open(file, &error);
+	ck_assert_msg(store != NULL, "%s", error);
+	server = keyserver_new(wheel, store, &settings, &callbacks, now_ms, &error);
+	ck_assert_msg(server != NULL, "%s", error);
+}
+
+static void
+stop(void)
+{
+	keyserver_free(server);
+	keystore_close(store);
+	wheel_free(wheel);
+	server = NULL;
+	store = NULL;
+	wheel = NULL;
+}
+
+static void
+pass(uint64_t ms)
+{
+	uint64_t end = now_ms + ms;
+
+	for (; now_ms < end; now_ms += 10, wall_ms += 10)
+		wheel_run(wheel, now_ms);
+	wheel_run(wheel, now_ms);
+}
+
+static void
+setup(void)
+{
+	static const char *const names[CLIENTS] = {"a", "b", "c", "d", "e", "guest"};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	snprintf(dir, sizeof(dir), "/tmp/check_keyserver.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/keyd.db", dir);
+	now_ms = 1000;
+	wall_ms = START_MS;
+	published = 0;
+	published_bytes = 0;
+	memset(clients, 0, sizeof(clients));
+	for (size_t i = 0; i < CLIENTS; i++) {
+		char text[32];
+
+		clients[i].name = names[i];
+		snprintf(text, sizeof(text), "10.0.1.%zu/32", i + 1);
+		ck_assert_int_eq(prefix_parse(text, &prefixes[i]), 0);
+		members[i] = (struct keyserver_member){.name = names[i],
+		    .public_key = {(uint8_t)i},
+		    .groups = i == CLIENTS - 1 ? NULL : home,
+		    .group_count = i == CLIENTS - 1 ? 0 : 1,
+		    .prefixes = &prefixes[i],
+		    .prefix_count = 1,
+		    .longest_s = 10 * HOUR};
+	}
+	members[0].groups = both;
+	members[0].group_count = 2;
+	groups[0] = (struct keyserver_group){"home", KEYMSG_UPDATE, SLOT_S, 20, 900};
+	groups[1] = (struct keyserver_group){"work", KEYMSG_STATIC, SLOT_S, 20, 900};
+	settings.group_count = 2;
+	settings.member_count = CLIENTS;
+}
+
+static void
+teardown(void)
+{
+	static const char *const endings[] = {"", "-wal", "-shm"};
+	char path[128];
+
+	stop();
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+		snprintf(path, sizeof(path), "%s%s", file, endings[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* As configured, with home's method. */
+static void
+begin(enum keymsg_method method)
+{
+	groups[0].method = method;
+	start();
+}
+
+static void
+ask(size_t i, struct keymsg *m)
+{
+	uint8_t message[KEYMSG_MAX];
+	size_t len;
+
+	m->has |= KEYMSG_HAS(KEYMSG_GROUP);
+	if (m->group[0] == '\0')
+		strcpy(m->group, "home");
+	len = keymsg_write(m, message, sizeof(message));
+	ck_assert_uint_gt(len, 0);
+	keyserver_receive(server, clients[i].name, message, len, now_ms);
+}
+
+static void
+ask_join(size_t i, uint32_t request, uint64_t wanted_s)
+{
+	struct keymsg m = {.type = KEYMSG_JOIN,
+	    .request = request,
+	    .has = KEYMSG_HAS(KEYMSG_WANTED) | KEYMSG_HAS(KEYMSG_VERIFY_KEY),
+	    .wanted_s = wanted_s};
+
+	ask(i, &m);
+}
+
+static void
+join(size_t i)
+{
+	static uint32_t request = 100;
+
+	ask_join(i, ++request, 0);
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_int_eq(clients[i].last.type, KEYMSG_JOINED);
+	ck_assert_uint_eq(clients[i].last.request, request);
+}
+
+static void
+join_all(size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		join(i);
+	pass(2 * KEYSERVER_NOTICE_MS);
+}
+
+static void
+leave(size_t i)
+{
+	struct keymsg m = {.type = KEYMSG_LEAVE, .request = 7};
+
+	ask(i, &m);
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_int_eq(clients[i].last.type, KEYMSG_LEFT);
+}
+
+/* What a client would send with; a group's key is the same for all who have it. */
+static bool
+key_of(size_t i, uint8_t key[AEAD_KEY_LEN])
+{
+	uint32_t epoch, slot;
+
+	return groupkey_now(&clients[i].keys, wall_ms, &epoch, &slot) &&
+	       groupkey_traffic(&clients[i].keys, epoch, slot, wall_ms, key) == 0;
+}
+
+static bool
+can_read(size_t reader, size_t sender)
+{
+	uint8_t sent[AEAD_KEY_LEN], key[AEAD_KEY_LEN];
+	uint32_t epoch, slot;
+
+	ck_assert(groupkey_now(&clients[sender].keys, wall_ms, &epoch, &slot));
+	ck_assert(key_of(sender, sent));
+	return groupkey_traffic(&clients[reader].keys, epoch, slot, wall_ms, key) == 0 &&
+	       memcmp(sent, key, sizeof(key)) == 0;
+}
+
+static void
+expect_all_read(size_t first, size_t last)
+{
+	for (size_t i = first; i <= last; i++)
+		for (size_t j = first; j <= last; j++)
+			ck_assert_msg(can_read(i, j), "%zu cannot read %zu", i, j);
+}
+
+static struct keyserver_facts
+facts(void)
+{
+	struct keyserver_facts f;
+
+	ck_assert_int_eq(keyserver_facts(server, "home", &f), 0);
+	return f;
+}
+
+static void
+expect_refused(size_t i, const char *reason)
+{
+	ck_assert_int_eq(clients[i].last.type, KEYMSG_REFUSED);
+	ck_assert_msg(strstr(clients[i].last.reason, reason) != NULL, "%s", clients[i].last.reason);
+}
+
+/* Joining. */
+
+START_TEST(keyserver_joins_members_with_one_key)
+{
+	begin(_i);
+	join_all(5);
+	expect_all_read(0, 4);
+	ck_assert_uint_eq(facts().members, 5);
+	for (size_t i = 0; i < 5; i++) {
+		ck_assert_uint_eq(clients[i].last.lease_s, 900);
+		ck_assert_uint_eq(clients[i].last.granted_s / HOUR, 10);
+		for (size_t j = 0; j < i; j++)
+			ck_assert_uint_ne(clients[i].sender, clients[j].sender);
+	}
+}
+END_TEST
+
+START_TEST(keyserver_tells_the_others_of_a_join_in_update_only)
+{
+	begin(_i);
+	join_all(3);
+	published = 0;
+	join(3);
+	ck_assert_uint_eq(published, _i == KEYMSG_UPDATE ? 1 : 0);
+	ck_assert_uint_eq(clients[0].messages, 1);
+}
+END_TEST
+
+START_TEST(keyserver_makes_one_change_of_many_joins)
+{
+	begin(KEYMSG_UPDATE);
+	for (uint32_t i = 0; i < 5; i++)
+		ask_join(i, i, 0);
+	pass(KEYSERVER_BATCH_MS + KEYSERVER_NOTICE_MS);
+	ck_assert_uint_eq(published, 1);
+	expect_all_read(0, 4);
+}
+END_TEST
+
+START_TEST(keyserver_newcomer_cannot_read_the_past)
+{
+	struct groupkey before;
+	uint8_t old[AEAD_KEY_LEN], key[AEAD_KEY_LEN];
+	uint32_t epoch, slot;
+	uint64_t then_ms;
+
+	begin(_i);
+	join_all(3);
+	before = clients[0].keys;
+	then_ms = wall_ms;
+	pass(3 * SLOT_S * 1000);
+	join(3);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	ck_assert(groupkey_now(&before, then_ms, &epoch, &slot));
+	ck_assert_int_eq(groupkey_traffic(&before, epoch, slot, then_ms, old), 0);
+	if (groupkey_traffic(&clients[3].keys, epoch, slot, then_ms, key) == 0)
+		ck_assert_mem_ne(key, old, sizeof(key));
+}
+END_TEST
+
+/* The answer was lost: the same again. And a new request, as after a restart: a new sender id. */
+START_TEST(keyserver_joins_again)
+{
+	uint32_t sender, epoch;
+
+	begin(_i);
+	join_all(2);
+	ask_join(0, 55, 0);
+	pass(2 * KEYSERVER_BATCH_MS);
+	sender = clients[0].sender;
+	epoch = facts().epoch;
+	ask_join(0, 55, 0);
+	pass(2 * KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(clients[0].sender, sender);
+	ask_join(0, 56, 0);
+	pass(2 * KEYSERVER_BATCH_MS);
+	ck_assert_uint_gt(clients[0].sender, sender);
+	ck_assert_uint_eq(facts().epoch, epoch);
+	ck_assert_uint_eq(facts().members, 2);
+	expect_all_read(0, 1);
+}
+END_TEST
+
+START_TEST(keyserver_grants_no_more_time_than_allowed)
+{
+	static const uint64_t wanted[] = {0, 5, UINT64_C(1) << 31, UINT64_C(1) << 63, UINT64_MAX};
+	static const uint64_t granted[] = {36000, 5, 36000, 36000, 36000};
+
+	begin(_i);
+	for (uint32_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		ask_join(0, i, wanted[i]);
+		pass(KEYSERVER_BATCH_MS);
+		ck_assert_int_eq(clients[0].last.type, KEYMSG_JOINED);
+		ck_assert_uint_le(clients[0].last.granted_s, granted[i]);
+		ck_assert_uint_ge(clients[0].last.granted_s + 1, granted[i]);
+	}
+}
+END_TEST
+
+START_TEST(keyserver_refuses_who_may_not)
+{
+	struct keymsg m = {.type = KEYMSG_LEAVE, .group = "nowhere"};
+	struct keymsg renew = {
+	    .type = KEYMSG_RENEW, .has = KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE)};
+
+	begin(_i);
+	ask_join(5, 1, 0);
+	expect_refused(5, "not allowed");
+	ask(0, &m);
+	expect_refused(0, "no such group");
+	ask(1, &renew);
+	expect_refused(1, "not a member");
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(facts().members, 0);
+}
+END_TEST
+
+START_TEST(keyserver_ignores_what_makes_no_sense)
+{
+	static const uint8_t rubbish[] = {0x01, 0, 0};
+	struct keymsg reflected = {.type = KEYMSG_LEFT};
+
+	begin(_i);
+	keyserver_receive(server, "a", rubbish, sizeof(rubbish), now_ms);
+	keyserver_receive(server, "a", rubbish, 0, now_ms);
+	ask(0, &reflected);
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(clients[0].messages, 0);
+}
+END_TEST
+
+/* Leaving. */
+
+START_TEST(keyserver_lets_members_leave)
+{
+	uint32_t epoch;
+
+	begin(_i);
+	join_all(4);
+	epoch = facts().epoch;
+	leave(3);
+	pass(KEYSERVER_NOTICE_MS + GROUPKEY_GRACE_MS);
+	ck_assert_uint_eq(facts().members, 3);
+	ck_assert_uint_eq(facts().epoch, epoch + (_i == KEYMSG_STATIC ? 0 : 1));
+	expect_all_read(0, 2);
+	if (_i != KEYMSG_STATIC)
+		ck_assert(!can_read(3, 0));
+	join(3);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	expect_all_read(0, 3);
+}
+END_TEST
+
+START_TEST(keyserver_evicts_at_once)
+{
+	uint32_t epoch;
+
+	begin(_i);
+	join_all(4);
+	epoch = facts().epoch;
+	ck_assert_uint_eq(keyserver_evict(server, NULL, "b", now_ms), 1);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_EVICTED);
+	ck_assert_uint_eq(facts().epoch, epoch + 1);
+	ck_assert(!can_read(1, 0));
+	ck_assert(can_read(2, 0) && can_read(3, 2) && can_read(0, 3));
+	/* Nor later, whatever comes. */
+	pass(10 * SLOT_S * 1000);
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	ck_assert(!can_read(1, 0));
+	ck_assert(can_read(2, 0));
+	ck_assert_uint_eq(keyserver_evict(server, "home", "b", now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(server, "work", "a", now_ms), 0);
+}
+END_TEST
+
+START_TEST(keyserver_ends_membership_when_the_time_is_over)
+{
+	uint32_t epoch;
+
+	begin(_i);
+	join_all(3);
+	ask_join(3, 1, 2 * SLOT_S);
+	pass(KEYSERVER_BATCH_MS + KEYSERVER_NOTICE_MS);
+	expect_all_read(0, 3);
+	epoch = facts().epoch;
+	published = 0;
+	pass(3 * SLOT_S * 1000);
+	ck_assert_uint_eq(facts().members, 3);
+	ck_assert_uint_eq(facts().epoch, epoch + (_i == KEYMSG_UPDATE ? 1 : 0));
+	ck_assert_uint_eq(published, _i == KEYMSG_UPDATE ? 1 : 0);
+	expect_all_read(0, 2);
+	if (_i != KEYMSG_STATIC)
+		ck_assert(!can_read(3, 0));
+}
+END_TEST
+
+/* One who is put out has slots that are to come; one whose time is over knows the epoch: what they
+ * know together must not be enough. */
+START_TEST(keyserver_closes_collusion_of_evicted_and_expired)
+{
+	struct groupkey together;
+
+	begin(KEYMSG_SLOTTED);
+	join_all(3);
+	ask_join(3, 1, 3 * SLOT_S);
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	pass(5 * SLOT_S * 1000);
+	together = clients[2].keys; /* slots to come */
+	memcpy(together.epochs, clients[3].keys.epochs, sizeof(together.epochs));
+	together.epoch_count = clients[3].keys.epoch_count;
+	clients[2].keys = together;
+	ck_assert(!can_read(2, 0));
+	ck_assert(can_read(1, 0));
+}
+END_TEST
+
+/* Being there. */
+
+START_TEST(keyserver_renews_leases_of_members)
+{
+	struct keymsg m = {.type = KEYMSG_RENEW,
+	    .request = 3,
+	    .has = KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE),
+	    .nonce = 77};
+
+	begin(_i);
+	join_all(1);
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_LEASE);
+	ck_assert_uint_eq(clients[0].last.nonce, 77);
+	ck_assert_uint_eq(clients[0].last.epoch, facts().epoch);
+	ck_assert_uint_eq(clients[0].last.time_ms, wall_ms);
+}
+END_TEST
+
+START_TEST(keyserver_helps_who_missed_a_change)
+{
+	struct keymsg m = {.type = KEYMSG_CATCH_UP, .has = KEYMSG_HAS(KEYMSG_EPOCH), .epoch = 1};
+	struct client missed;
+	uint32_t sender;
+
+	begin(_i);
+	join_all(3);
+	missed = clients[0];
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	clients[0] = missed;
+	sender = missed.sender;
+	pass(2 * KEYSERVER_NOTICE_MS + GROUPKEY_GRACE_MS);
+	ck_assert(!can_read(0, 1));
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_JOINED);
+	ck_assert_uint_eq(clients[0].sender, sender);
+	expect_all_read(0, 1);
+}
+END_TEST
+
+START_TEST(keyserver_tells_who_is_who)
+{
+	struct keymsg m = {.type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_ADDRESS)};
+	struct keymsg by_id = {.type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_SENDER)};
+
+	begin(_i);
+	join_all(3);
+	ck_assert_int_eq(addr_parse("10.0.1.3", &m.address), 0);
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_ENTRY);
+	ck_assert_str_eq(clients[0].last.name, "c");
+	ck_assert_uint_eq(clients[0].last.sender, clients[2].sender);
+	ck_assert_mem_eq(clients[0].last.public_key, members[2].public_key, AEAD_KEY_LEN);
+	by_id.sender = clients[1].sender;
+	ask(0, &by_id);
+	ck_assert_str_eq(clients[0].last.name, "b");
+	ck_assert_int_eq(addr_parse("10.0.1.4", &m.address), 0); /* not a member now */
+	ask(0, &m);
+	expect_refused(0, "no such member");
+}
+END_TEST
+
+/* Restarts. */
+
+START_TEST(keyserver_goes_on_after_a_restart)
+{
+	uint32_t epoch, highest;
+
+	begin(_i);
+	join_all(4);
+	keyserver_evict(server, "home", "d", now_ms);
+	epoch = facts().epoch;
+	highest = clients[2].sender;
+	stop();
+	start();
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(facts().members, 3);
+	ck_assert_uint_eq(facts().epoch, epoch);
+	expect_all_read(0, 2);
+	join(4);
+	ck_assert_uint_gt(clients[4].sender, highest);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	expect_all_read(0, 2);
+	ck_assert(can_read(4, 0) && can_read(0, 4));
+	ck_assert(!can_read(3, 0));
+}
+END_TEST
+
+START_TEST(keyserver_never_goes_back_in_time)
+{
+	begin(_i);
+	pass(HOUR * 1000);
+	join_all(1);
+	wall_ms -= HOUR * 1000;
+	join(1);
+	ck_assert_uint_ge(clients[1].last.time_ms, clients[0].last.time_ms);
+	stop();
+	wall_ms = 0; /* a machine without a clock */
+	start();
+	ask_join(2, 9, 0);
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_ge(clients[2].last.time_ms, clients[1].last.time_ms);
+}
+END_TEST
+
+START_TEST(keyserver_evicts_who_is_not_in_the_settings_any_more)
+{
+	char *error;
+
+	begin(_i);
+	join_all(3);
+	settings.member_count = 2;
+	ck_assert_int_eq(keyserver_configure(server, &settings, now_ms, &error), 0);
+	pass(0);
+	ck_assert_uint_eq(facts().members, 2);
+	ck_assert(!can_read(2, 0));
+	expect_all_read(0, 1);
+	stop();
+	settings.member_count = 1; /* while it was not running */
+	start();
+	pass(0);
+	ck_assert_uint_eq(facts().members, 1);
+	ck_assert(!can_read(1, 0));
+}
+END_TEST
+
+START_TEST(keyserver_keeps_the_method_of_a_group)
+{
+	struct keyserver_settings other = settings;
+	struct keyserver_group changed[2] = {groups[0], groups[1]};
+	char *error;
+
+	begin(KEYMSG_SLOTTED);
+	join_all(1);
+	other.groups = changed;
+	changed[0].method = KEYMSG_STATIC;
+	ck_assert_int_eq(keyserver_configure(server, &other, now_ms, &error), -1);
+	ck_assert_ptr_nonnull(strstr(error, "group home: its method"));
+	free(error);
+	changed[0] = groups[0];
+	changed[0].slot_s = 30;
+	ck_assert_int_eq(keyserver_configure(server, &other, now_ms, &error), -1);
+	ck_assert_ptr_nonnull(strstr(error, "length of its slots"));
+	free(error);
+	ck_assert_uint_eq(facts().members, 1);
+}
+END_TEST
+
+static void
+add_for_each_method(TCase *tc, const TTest *test)
+{
+	tcase_add_loop_test(tc, test, KEYMSG_STATIC, KEYMSG_SLOTTED + 1);
+}
+
+static TCase *
+keyserver_tests(void)
+{
+	TCase *tc = tcase_create("keyserver");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 30);
+	add_for_each_method(tc, keyserver_joins_members_with_one_key);
+	add_for_each_method(tc, keyserver_tells_the_others_of_a_join_in_update_only);
+	tcase_add_test(tc, keyserver_makes_one_change_of_many_joins);
+	tcase_add_loop_test(
+	    tc, keyserver_newcomer_cannot_read_the_past, KEYMSG_UPDATE, KEYMSG_SLOTTED + 1);
+	add_for_each_method(tc, keyserver_joins_again);
+	add_for_each_method(tc, keyserver_grants_no_more_time_than_allowed);
+	add_for_each_method(tc, keyserver_refuses_who_may_not);
+	add_for_each_method(tc, keyserver_ignores_what_makes_no_sense);
+	add_for_each_method(tc, keyserver_lets_members_leave);
+	add_for_each_method(tc, keyserver_evicts_at_once);
+	add_for_each_method(tc, keyserver_ends_membership_when_the_time_is_over);
+	tcase_add_test(tc, keyserver_closes_collusion_of_evicted_and_expired);
+	add_for_each_method(tc, keyserver_renews_leases_of_members);
+	add_for_each_method(tc, keyserver_helps_who_missed_a_change);
+	add_for_each_method(tc, keyserver_tells_who_is_who);
+	add_for_each_method(tc, keyserver_goes_on_after_a_restart);
+	add_for_each_method(tc, keyserver_never_goes_back_in_time);
+	add_for_each_method(tc, keyserver_evicts_who_is_not_in_the_settings_any_more);
+	tcase_add_test(tc, keyserver_keeps_the_method_of_a_group);
+	return tc;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("keyserver");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	if (aead_init() == -1)
+		return EXIT_FAILURE;
+	suite_add_tcase(suite, keyserver_tests());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
