@@ -289,16 +289,25 @@ answer(struct keyserver_state *g, const struct keyserver_request *r)
 		keyserver_send_joined(g, m, r->request);
 }
 
-/* The change is for those who were there, and so it goes before what newcomers get. */
+static void
+answer_all(struct keyserver_state *g, bool evictions)
+{
+	for (size_t i = 0; i < g->request_count; i++)
+		if ((g->requests[i].type == KEYMSG_EVICTED) == evictions)
+			answer(g, &g->requests[i]);
+}
+
+/* Who is put out hears that first, and not that it cannot follow. The change is for those who were
+ * there, and so it goes before what newcomers get. */
 static void
 tell(struct keyserver_state *g, const struct news *news)
 {
+	answer_all(g, true);
 	if (news->renewed) {
 		log_info("group %s: epoch %u", g->kept.name, (unsigned int)g->kept.epoch);
 		keyserver_publish(g, news->wraps, news->count, news->from_ms);
 	}
-	for (size_t i = 0; i < g->request_count; i++)
-		answer(g, &g->requests[i]);
+	answer_all(g, false);
 }
 
 static void on_batch(void *arg, uint64_t now_ms);

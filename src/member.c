@@ -1,0 +1,429 @@
+/*
+ * One question at a time about membership, repeated until it is answered; and beside it the renewal
+ * of the lease, each time with a number of its own.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "member.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backoff.h"
+#include "keytree.h"
+#include "rekey.h"
+#include "wheel.h"
+
+/* So much before its time is over it joins again: a twentieth, and no more than this. */
+#define REJOIN_PARTS 20
+#define REJOIN_MAX_MS (600 * 1000)
+
+struct member {
+	struct member_params params;
+	struct member_callbacks callbacks;
+	char group[KEYMSG_GROUP_MAX + 1];
+	enum member_state state;
+	struct groupkey keys;
+	struct keytree_path path;
+	struct rekey_collection collection;
+	uint8_t server_key[AEAD_KEY_LEN];
+	uint32_t sender;
+	bool has_server_key;
+	uint64_t server_ahead_ms; /* of our clock; wraps around where it is behind */
+
+	/* the question that waits for its answer; 0: none */
+	enum keymsg_type question;
+	uint32_t request, last_request;
+	uint32_t renewal; /* the request that a renewal is */
+	uint64_t asked_ms;
+	struct backoff backoff;
+	struct wheel_timer retry, rejoin, renew;
+
+	uint64_t lease_ms, lease_until_ms, lease_asked_ms, nonce;
+	uint64_t hinted_ms;
+};
+
+struct member *
+member_new(const struct member_params *params, const struct member_callbacks *callbacks)
+{
+	struct member *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->params = *params;
+	m->callbacks = *callbacks;
+	snprintf(m->group, sizeof(m->group), "%s", params->group);
+	m->params.group = m->group;
+	groupkey_init(&m->keys, m->group);
+	backoff_init(&m->backoff, MEMBER_RETRY_MIN_MS, MEMBER_RETRY_MAX_MS);
+	m->last_request = aead_random_u32();
+	return m;
+}
+
+static void
+cancel_all(struct member *m)
+{
+	wheel_cancel(m->params.wheel, &m->retry);
+	wheel_cancel(m->params.wheel, &m->rejoin);
+	wheel_cancel(m->params.wheel, &m->renew);
+}
+
+void
+member_free(struct member *m)
+{
+	if (m == NULL)
+		return;
+	cancel_all(m);
+	aead_wipe(m, sizeof(*m));
+	free(m);
+}
+
+/* Saying. */
+
+static void
+begin(const struct member *m, struct keymsg *k, enum keymsg_type type, uint32_t request)
+{
+	memset(k, 0, sizeof(*k));
+	k->type = type;
+	k->request = request;
+	k->has = KEYMSG_HAS(KEYMSG_GROUP);
+	memcpy(k->group, m->group, sizeof(k->group));
+}
+
+static void
+say(struct member *m, const struct keymsg *k)
+{
+	uint8_t message[KEYMSG_MAX];
+	size_t len = keymsg_write(k, message, sizeof(message));
+
+	m->callbacks.send(m->callbacks.arg, message, len);
+}
+
+static void on_retry(void *arg, uint64_t now_ms);
+
+static void
+say_question(struct member *m, uint64_t now_ms)
+{
+	struct keymsg k;
+
+	begin(m, &k, m->question, m->request);
+	if (m->question == KEYMSG_JOIN) {
+		k.has |= KEYMSG_HAS(KEYMSG_WANTED) | KEYMSG_HAS(KEYMSG_VERIFY_KEY);
+		k.wanted_s = m->params.wanted_s;
+		memcpy(k.verify_key, m->params.verify_key, sizeof(k.verify_key));
+	} else if (m->question == KEYMSG_CATCH_UP) {
+		k.has |= KEYMSG_HAS(KEYMSG_EPOCH);
+		k.epoch = groupkey_newest(&m->keys);
+	}
+	m->asked_ms = now_ms;
+	wheel_set(m->params.wheel, &m->retry, now_ms + backoff_next(&m->backoff, aead_random_u32()),
+	    on_retry, m);
+	say(m, &k);
+}
+
+static void
+on_retry(void *arg, uint64_t now_ms)
+{
+	say_question(arg, now_ms);
+}
+
+static uint32_t
+next_request(struct member *m)
+{
+	if (++m->last_request == 0)
+		m->last_request = 1;
+	return m->last_request;
+}
+
+/* Another question, or the same one for another reason: an old answer does not fit it. */
+static void
+ask(struct member *m, enum keymsg_type question, uint64_t now_ms)
+{
+	m->question = question;
+	m->request = next_request(m);
+	backoff_reset(&m->backoff);
+	say_question(m, now_ms);
+}
+
+static void
+answered(struct member *m)
+{
+	m->question = 0;
+	wheel_cancel(m->params.wheel, &m->retry);
+}
+
+void
+member_join(struct member *m, uint64_t now_ms)
+{
+	if (m->state != MEMBER_IN)
+		m->state = MEMBER_JOINING;
+	ask(m, KEYMSG_JOIN, now_ms);
+}
+
+void
+member_leave(struct member *m, uint64_t now_ms)
+{
+	cancel_all(m);
+	m->state = MEMBER_LEAVING;
+	ask(m, KEYMSG_LEAVE, now_ms);
+}
+
+void
+member_retry(struct member *m, uint64_t now_ms)
+{
+	if (m->question == 0)
+		return;
+	backoff_reset(&m->backoff);
+	say_question(m, now_ms);
+}
+
+void
+member_saw_ahead(struct member *m, uint64_t now_ms)
+{
+	if (m->state != MEMBER_IN || m->question != 0)
+		return;
+	if (m->hinted_ms != 0 && now_ms - m->hinted_ms < MEMBER_HINT_MS)
+		return;
+	m->hinted_ms = now_ms;
+	ask(m, KEYMSG_CATCH_UP, now_ms);
+}
+
+void
+member_look_up(struct member *m, const struct addr *a, uint32_t sender)
+{
+	struct keymsg k;
+
+	begin(m, &k, KEYMSG_LOOK_UP, 0);
+	if (a != NULL) {
+		k.has |= KEYMSG_HAS(KEYMSG_ADDRESS);
+		k.address = *a;
+	} else {
+		k.has |= KEYMSG_HAS(KEYMSG_SENDER);
+		k.sender = sender;
+	}
+	say(m, &k);
+}
+
+/* The lease. */
+
+static void on_renew(void *arg, uint64_t now_ms);
+
+/* Counted from when we asked: the server's answer may have been held back. */
+static void
+take_lease(struct member *m, const struct keymsg *k, uint64_t asked_ms, uint64_t now_ms)
+{
+	m->lease_ms = k->lease_s * UINT64_C(1000);
+	m->lease_until_ms = asked_ms + m->lease_ms;
+	m->server_ahead_ms = k->time_ms - now_ms;
+	wheel_set(
+	    m->params.wheel, &m->renew, now_ms + m->lease_ms / MEMBER_LEASE_PARTS, on_renew, m);
+}
+
+static void
+on_renew(void *arg, uint64_t now_ms)
+{
+	struct member *m = arg;
+	struct keymsg k;
+
+	m->renewal = next_request(m);
+	begin(m, &k, KEYMSG_RENEW, m->renewal);
+	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE);
+	k.epoch = groupkey_newest(&m->keys);
+	aead_random(&m->nonce, sizeof(m->nonce));
+	k.nonce = m->nonce;
+	m->lease_asked_ms = now_ms;
+	/* Again soon, until the answer comes and sets it further off. */
+	wheel_set(m->params.wheel, &m->renew,
+	    now_ms + m->lease_ms / MEMBER_LEASE_PARTS / 10 + MEMBER_RETRY_MIN_MS, on_renew, m);
+	say(m, &k);
+}
+
+static void
+on_lease(struct member *m, const struct keymsg *k, uint64_t now_ms)
+{
+	if (m->state != MEMBER_IN || m->nonce == 0 || k->nonce != m->nonce)
+		return;
+	m->nonce = 0;
+	take_lease(m, k, m->lease_asked_ms, now_ms);
+	if (k->epoch > groupkey_newest(&m->keys))
+		member_saw_ahead(m, now_ms);
+}
+
+/* Being in, and out. */
+
+static void
+on_rejoin(void *arg, uint64_t now_ms)
+{
+	member_join(arg, now_ms);
+}
+
+static void
+await_end(struct member *m, uint64_t granted_s, uint64_t now_ms)
+{
+	uint64_t granted_ms, early_ms;
+
+	if (granted_s > UINT64_MAX / 2000) /* as good as for ever */
+		return;
+	granted_ms = granted_s * 1000;
+	early_ms = granted_ms / REJOIN_PARTS;
+	if (early_ms > REJOIN_MAX_MS)
+		early_ms = REJOIN_MAX_MS;
+	wheel_set(m->params.wheel, &m->rejoin, now_ms + granted_ms - early_ms, on_rejoin, m);
+}
+
+static void
+install(struct member *m, uint32_t epoch, uint64_t from_ms)
+{
+	uint8_t key[AEAD_KEY_LEN];
+
+	groupkey_of_epoch(key, m->path.keys[m->path.height], m->group, epoch);
+	groupkey_install(&m->keys, epoch, key, from_ms);
+	aead_wipe(key, sizeof(key));
+}
+
+static void
+on_joined(struct member *m, const struct keymsg *k, uint64_t now_ms)
+{
+	bool fresh = k->sender != m->sender;
+	uint64_t asked_ms = m->asked_ms;
+
+	if (k->request != m->request ||
+	    (m->question != KEYMSG_JOIN && m->question != KEYMSG_CATCH_UP))
+		return;
+	answered(m);
+	m->state = MEMBER_IN;
+	m->sender = k->sender;
+	m->path = k->path;
+	memcpy(m->server_key, k->server_key, sizeof(m->server_key));
+	m->has_server_key = true;
+	take_lease(m, k, asked_ms, now_ms);
+	install(m, k->epoch, k->time_ms);
+	if (k->method == KEYMSG_SLOTTED)
+		groupkey_set_slots(&m->keys, k->slots_begin_ms, k->slot_s * UINT64_C(1000),
+		    k->slots_depth, k->cover, k->cover_count);
+	await_end(m, k->granted_s, now_ms);
+	m->callbacks.joined(m->callbacks.arg, fresh);
+}
+
+static void
+forget_keys(struct member *m)
+{
+	groupkey_clear(&m->keys);
+	groupkey_init(&m->keys, m->group);
+	aead_wipe(&m->path, sizeof(m->path));
+	aead_wipe(&m->collection, sizeof(m->collection));
+	m->sender = 0;
+	m->lease_until_ms = 0;
+}
+
+static void
+go_out(struct member *m, const char *reason)
+{
+	answered(m);
+	cancel_all(m);
+	forget_keys(m);
+	m->state = MEMBER_OUT;
+	m->callbacks.out(m->callbacks.arg, reason);
+}
+
+/* Not in any more: it joins again. */
+static void
+start_over(struct member *m, const char *reason, uint64_t now_ms)
+{
+	cancel_all(m);
+	forget_keys(m);
+	m->state = MEMBER_JOINING;
+	m->callbacks.out(m->callbacks.arg, reason);
+	ask(m, KEYMSG_JOIN, now_ms);
+}
+
+/* Not let in: perhaps later, and the question goes on being asked. */
+static void
+on_refused(struct member *m, const struct keymsg *k, uint64_t now_ms)
+{
+	bool is_question = m->question != 0 && k->request == m->request;
+
+	if (is_question && m->question == KEYMSG_LEAVE)
+		go_out(m, NULL);
+	else if ((is_question && m->question == KEYMSG_CATCH_UP) ||
+		 (m->state == MEMBER_IN && k->request == m->renewal))
+		start_over(m, k->reason, now_ms);
+	else if (is_question)
+		m->callbacks.out(m->callbacks.arg, k->reason);
+}
+
+/* Hearing. */
+
+void
+member_receive(struct member *m, const uint8_t *message, size_t len, uint64_t now_ms)
+{
+	struct keymsg k;
+
+	if (keymsg_parse(&k, message, len) != 0 || strcmp(k.group, m->group) != 0)
+		return;
+	if (k.type == KEYMSG_JOINED)
+		on_joined(m, &k, now_ms);
+	else if (k.type == KEYMSG_LEASE)
+		on_lease(m, &k, now_ms);
+	else if (k.type == KEYMSG_LEFT && m->question == KEYMSG_LEAVE && k.request == m->request)
+		go_out(m, NULL);
+	else if (k.type == KEYMSG_EVICTED && m->state != MEMBER_OUT)
+		go_out(m, (k.has & KEYMSG_HAS(KEYMSG_REASON)) != 0 ? k.reason : "evicted");
+	else if (k.type == KEYMSG_ENTRY || (k.type == KEYMSG_REFUSED && k.request == 0))
+		m->callbacks.entry(m->callbacks.arg, &k);
+	else if (k.type == KEYMSG_REFUSED)
+		on_refused(m, &k, now_ms);
+	keymsg_clear(&k);
+}
+
+void
+member_follow(struct member *m, const uint8_t *message, size_t len, uint64_t now_ms)
+{
+	struct rekey r;
+
+	if (m->state != MEMBER_IN || !m->has_server_key ||
+	    rekey_open(&r, m->group, m->server_key, message, len) != 0 ||
+	    r.epoch <= groupkey_newest(&m->keys))
+		return;
+	if (!rekey_collect(&m->collection, &r, &m->path))
+		return;
+	if (keytree_follow(&m->path, r.epoch, m->collection.wraps, m->collection.count) == 0)
+		install(m, r.epoch, r.from_ms);
+	else
+		member_saw_ahead(m, now_ms);
+}
+
+/* Facts. */
+
+enum member_state
+member_state(const struct member *m)
+{
+	return m->state;
+}
+
+uint32_t
+member_sender(const struct member *m)
+{
+	return m->sender;
+}
+
+const struct groupkey *
+member_keys(const struct member *m)
+{
+	return &m->keys;
+}
+
+uint64_t
+member_time(const struct member *m, uint64_t now_ms)
+{
+	return now_ms + m->server_ahead_ms;
+}
+
+bool
+member_may_send(const struct member *m, uint64_t now_ms)
+{
+	return m->state == MEMBER_IN && now_ms < m->lease_until_ms;
+}

@@ -1,0 +1,81 @@
+/*
+ * A member of a group as the key server sees it: it joins, and joins again before its time is over,
+ * follows each change of the key, asks where it missed one, renews its lease, and leaves. A machine
+ * without sockets: what it says goes out through a callback, and only within a session with the
+ * server. See mqtt-vpn-protocol(7).
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef MEMBER_H
+#define MEMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aead.h"
+#include "groupkey.h"
+#include "keymsg.h"
+
+#define MEMBER_RETRY_MIN_MS 1000
+#define MEMBER_RETRY_MAX_MS 60000
+#define MEMBER_LEASE_PARTS 3 /* it is renewed so often within its time */
+#define MEMBER_HINT_MS 1000  /* between questions that strange messages may cause */
+
+struct member;
+struct wheel;
+
+enum member_state {
+	MEMBER_OUT,	/* stopped, or put out */
+	MEMBER_JOINING, /* not in yet */
+	MEMBER_IN,
+	MEMBER_LEAVING,
+};
+
+struct member_params {
+	struct wheel *wheel; /* borrowed; its times are of a clock that runs on in standby */
+	const char *group;   /* copied */
+	uint64_t wanted_s;   /* of membership; 0: as much as there is */
+	uint8_t verify_key[AEAD_KEY_LEN];
+};
+
+struct member_callbacks {
+	/* To the key server; may get lost. */
+	void (*send)(void *arg, const uint8_t *message, size_t len);
+	/* In, with a sender id: another than before, if fresh. */
+	void (*joined)(void *arg, bool fresh);
+	/* Out, or not let in (tried again then), for this reason; or, once it has left, without. */
+	void (*out)(void *arg, const char *reason);
+	/* An answer to member_look_up(): m->type is KEYMSG_ENTRY or KEYMSG_REFUSED. */
+	void (*entry)(void *arg, const struct keymsg *m);
+	void *arg;
+};
+
+/* Returns NULL when memory is short. */
+struct member *
+member_new(const struct member_params *params, const struct member_callbacks *callbacks);
+/* Without a word to the server: member_leave() says one. Accepts NULL. */
+void member_free(struct member *m);
+
+void member_join(struct member *m, uint64_t now_ms);
+void member_leave(struct member *m, uint64_t now_ms);
+/* The way to the server is open again: what waits is tried at once. */
+void member_retry(struct member *m, uint64_t now_ms);
+
+/* What the server said within its session; and what it published for all. */
+void member_receive(struct member *m, const uint8_t *message, size_t len, uint64_t now_ms);
+void member_follow(struct member *m, const uint8_t *message, size_t len, uint64_t now_ms);
+/* Somebody uses a newer epoch than we have, or says so: asks the server. */
+void member_saw_ahead(struct member *m, uint64_t now_ms);
+/* Asks who has an address, or (NULL) a sender id. */
+void member_look_up(struct member *m, const struct addr *a, uint32_t sender);
+
+enum member_state member_state(const struct member *m);
+uint32_t member_sender(const struct member *m); /* our id; 0: none */
+/* The keys, and the server's time now, for the functions of groupkey. Borrowed. */
+const struct groupkey *member_keys(const struct member *m);
+uint64_t member_time(const struct member *m, uint64_t now_ms);
+/* False when the server has not renewed the lease in time: nothing may be sent then. */
+bool member_may_send(const struct member *m, uint64_t now_ms);
+
+#endif

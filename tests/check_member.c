@@ -1,0 +1,529 @@
+/*
+ * Members and their key server, in virtual time, over a broker that may lose, hold back or forge
+ * what they say to each other.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keyserver.h"
+#include "keystore.h"
+#include "log.h"
+#include "member.h"
+#include "rekey.h"
+#include "util.h"
+#include "wheel.h"
+
+#define MEMBERS 4
+#define MINUTE 60000
+#define LEASE_S 900
+/* The server's wall clock is far from the members', who begin to count when they are started. */
+#define WALL_MS UINT64_C(1700000000000)
+
+struct side {
+	const char *name;
+	struct member *m;
+	bool cut;	      /* the broker keeps all from it that is for all */
+	unsigned int to_lose; /* of what it is told and says, the next so many */
+	unsigned int joined, fresh, out, entries;
+	char reason[KEYMSG_TEXT_MAX + 1];
+	struct keymsg entry;
+};
+
+static char dir[64], file[96];
+static struct wheel *wheel;
+static struct keystore *store;
+static struct keyserver *server;
+static uint64_t now_ms;
+static struct side sides[MEMBERS];
+static unsigned int asked; /* of the server */
+
+static const char *const home[] = {"home"};
+static struct prefix prefixes[MEMBERS];
+static struct keyserver_member members[MEMBERS];
+static struct keyserver_group group;
+static struct keyserver_settings settings = {&group, 1, members, MEMBERS};
+
+static bool
+is_lost(struct side *s)
+{
+	if (s->to_lose == 0)
+		return false;
+	s->to_lose--;
+	return true;
+}
+
+static void
+on_say(void *arg, const uint8_t *message, size_t len)
+{
+	struct side *s = arg;
+
+	asked++;
+	if (!is_lost(s) && server != NULL)
+		keyserver_receive(server, s->name, message, len, now_ms);
+}
+
+static void
+on_joined(void *arg, bool fresh)
+{
+	struct side *s = arg;
+
+	s->joined++;
+	s->fresh += fresh;
+}
+
+static void
+on_out(void *arg, const char *reason)
+{
+	struct side *s = arg;
+
+	s->out++;
+	snprintf(s->reason, sizeof(s->reason), "%s", reason != NULL ? reason : "left");
+}
+
+static void
+on_entry(void *arg, const struct keymsg *k)
+{
+	struct side *s = arg;
+
+	s->entries++;
+	s->entry = *k;
+}
+
+static void
+on_send(void *arg, const char *name, const uint8_t *message, size_t len)
+{
+	for (size_t i = 0; i < MEMBERS; i++)
+		if (strcmp(sides[i].name, name) == 0 && sides[i].m != NULL && !is_lost(&sides[i]))
+			member_receive(sides[i].m, message, len, now_ms);
+}
+
+static void
+on_publish(void *arg, const char *name, const uint8_t *message, size_t len)
+{
+	for (size_t i = 0; i < MEMBERS; i++)
+		if (sides[i].m != NULL && !sides[i].cut)
+			member_follow(sides[i].m, message, len, now_ms);
+}
+
+static uint64_t
+on_wall(void *arg)
+{
+	return WALL_MS + now_ms;
+}
+
+static void
+start_server(void)
+{
+	const struct keyserver_callbacks callbacks = {on_send, on_publish, on_wall, NULL};
+	char *error;
+
+	store = keystore_open(file, &error);
+	ck_assert_msg(store != NULL, "%s", error);
+	server = keyserver_new(wheel, store, &settings, &callbacks, now_ms, &error);
+	ck_assert_msg(server != NULL, "%s", error);
+}
+
+static void
+stop_server(void)
+{
+	keyserver_free(server);
+	keystore_close(store);
+	server = NULL;
+	store = NULL;
+}
+
+static void
+pass(uint64_t ms)
+{
+	for (uint64_t end = now_ms + ms; now_ms < end; now_ms += 10)
+		wheel_run(wheel, now_ms);
+	wheel_run(wheel, now_ms);
+}
+
+static struct member *
+new_member(struct side *s)
+{
+	const struct member_params params = {.wheel = wheel, .group = "home"};
+	const struct member_callbacks callbacks = {on_say, on_joined, on_out, on_entry, s};
+
+	return member_new(&params, &callbacks);
+}
+
+static void
+setup(void)
+{
+	static const char *const names[MEMBERS] = {"a", "b", "c", "d"};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	snprintf(dir, sizeof(dir), "/tmp/check_member.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/keyd.db", dir);
+	now_ms = 5000;
+	asked = 0;
+	memset(sides, 0, sizeof(sides));
+	wheel = wheel_new(now_ms, NULL, NULL);
+	for (size_t i = 0; i < MEMBERS; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.1.%zu/32", i + 1);
+		ck_assert_int_eq(prefix_parse(text, &prefixes[i]), 0);
+		members[i] = (struct keyserver_member){.name = names[i],
+		    .groups = home,
+		    .group_count = 1,
+		    .prefixes = &prefixes[i],
+		    .prefix_count = 1,
+		    .longest_s = 24 * 3600};
+		sides[i].name = names[i];
+		sides[i].m = new_member(&sides[i]);
+		ck_assert_ptr_nonnull(sides[i].m);
+	}
+	group = (struct keyserver_group){"home", KEYMSG_UPDATE, 60, 24, LEASE_S};
+	settings.member_count = MEMBERS;
+}
+
+static void
+teardown(void)
+{
+	static const char *const endings[] = {"", "-wal", "-shm"};
+	char path[128];
+
+	for (size_t i = 0; i < MEMBERS; i++)
+		member_free(sides[i].m);
+	stop_server();
+	wheel_free(wheel);
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+		snprintf(path, sizeof(path), "%s%s", file, endings[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+static void
+begin(enum keymsg_method method)
+{
+	group.method = method;
+	start_server();
+}
+
+static void
+join_all(void)
+{
+	for (size_t i = 0; i < MEMBERS; i++)
+		member_join(sides[i].m, now_ms);
+	pass(5000);
+	for (size_t i = 0; i < MEMBERS; i++)
+		ck_assert_int_eq(member_state(sides[i].m), MEMBER_IN);
+}
+
+static bool
+can_send(size_t i, uint32_t *epoch, uint32_t *slot, uint8_t key[AEAD_KEY_LEN])
+{
+	struct member *m = sides[i].m;
+	uint64_t time_ms = member_time(m, now_ms);
+
+	return member_may_send(m, now_ms) && groupkey_now(member_keys(m), time_ms, epoch, slot) &&
+	       groupkey_traffic(member_keys(m), *epoch, *slot, time_ms, key) == 0;
+}
+
+static bool
+can_read(size_t reader, size_t sender)
+{
+	struct member *m = sides[reader].m;
+	uint8_t sent[AEAD_KEY_LEN], key[AEAD_KEY_LEN];
+	uint32_t epoch, slot;
+
+	ck_assert(can_send(sender, &epoch, &slot, sent));
+	return groupkey_traffic(member_keys(m), epoch, slot, member_time(m, now_ms), key) == 0 &&
+	       memcmp(sent, key, sizeof(key)) == 0;
+}
+
+static void
+expect_all_read(void)
+{
+	for (size_t i = 0; i < MEMBERS; i++)
+		for (size_t j = 0; j < MEMBERS; j++)
+			ck_assert_msg(can_read(i, j), "%zu cannot read %zu", i, j);
+}
+
+START_TEST(member_joins_and_has_the_keys_of_the_others)
+{
+	begin(_i);
+	join_all();
+	expect_all_read();
+	ck_assert_uint_eq(member_time(sides[0].m, now_ms), WALL_MS + now_ms);
+	ck_assert_uint_ne(member_sender(sides[0].m), member_sender(sides[1].m));
+}
+END_TEST
+
+/* Whatever gets lost on the way in is asked for again. */
+START_TEST(member_joins_over_a_broker_that_loses)
+{
+	begin(_i);
+	for (size_t i = 0; i < MEMBERS; i++)
+		sides[i].to_lose = (unsigned int)(2 + i);
+	for (size_t i = 0; i < MEMBERS; i++)
+		member_join(sides[i].m, now_ms);
+	pass(30000);
+	expect_all_read();
+}
+END_TEST
+
+/* An hour of nothing: all leases are renewed, and with slots all have gone on. */
+START_TEST(member_stays_for_hours)
+{
+	begin(_i);
+	join_all();
+	pass(60 * MINUTE);
+	expect_all_read();
+	for (size_t i = 0; i < MEMBERS; i++) {
+		ck_assert_uint_eq(sides[i].joined, 1);
+		ck_assert_uint_eq(sides[i].out, 0);
+	}
+}
+END_TEST
+
+/* Each packet of a second before and after a change finds a key at all others. */
+START_TEST(member_loses_nothing_at_a_change)
+{
+	begin(_i);
+	join_all();
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	for (unsigned int i = 0; i < 300; i++) {
+		expect_all_read();
+		pass(10);
+	}
+}
+END_TEST
+
+START_TEST(member_recovers_from_a_lost_change_when_it_hears_of_it)
+{
+	begin(_i);
+	join_all();
+	sides[1].cut = true;
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	pass(8000);
+	ck_assert(!can_read(1, 0));
+	sides[1].cut = false;
+	for (unsigned int i = 0; i < 100; i++)
+		member_saw_ahead(sides[1].m, now_ms);
+	pass(5000);
+	expect_all_read();
+	/* And a change that follows on one that was missed tells it as well. */
+	sides[2].cut = true;
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(server, "home", "d", now_ms), 1);
+	sides[2].cut = false;
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	pass(8000);
+	ck_assert(can_read(2, 0) && can_read(0, 2));
+}
+END_TEST
+
+/* A broker that hides the change from one: it goes on at most until its lease is over, if its
+ * renewals are hidden as well, and learns of the change by the first one that is not. */
+START_TEST(member_with_a_suppressed_change_stops_when_its_lease_ends)
+{
+	uint8_t key[AEAD_KEY_LEN];
+	uint32_t epoch, slot;
+
+	begin(_i);
+	join_all();
+	sides[1].cut = true;
+	sides[1].to_lose = 100000;
+	ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	pass(LEASE_S * 1000 - 10000);
+	ck_assert(can_send(1, &epoch, &slot, key));
+	pass(20000);
+	ck_assert(!member_may_send(sides[1].m, now_ms));
+	sides[1].to_lose = 0;
+	pass(2 * MINUTE);
+	ck_assert(can_read(1, 0) && can_read(0, 1));
+}
+END_TEST
+
+START_TEST(member_learns_of_a_missed_change_with_its_lease)
+{
+	begin(_i);
+	join_all();
+	sides[1].cut = true;
+	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 10000);
+	expect_all_read();
+}
+END_TEST
+
+START_TEST(member_lives_on_for_its_lease_without_the_server)
+{
+	begin(_i);
+	join_all();
+	stop_server();
+	pass(LEASE_S * 1000 * 3 / 5);
+	expect_all_read();
+	pass(LEASE_S * 1000 / 2);
+	ck_assert(!member_may_send(sides[0].m, now_ms));
+	start_server();
+	pass(3 * MINUTE);
+	expect_all_read();
+	ck_assert_uint_eq(sides[0].out, 0);
+}
+END_TEST
+
+START_TEST(member_joins_again_before_its_time_is_over)
+{
+	members[0].longest_s = 3600;
+	begin(_i);
+	join_all();
+	pass(5 * 60 * MINUTE);
+	expect_all_read();
+	ck_assert_uint_ge(sides[0].joined, 5);
+	ck_assert_uint_eq(sides[0].out, 0);
+	ck_assert_uint_eq(sides[0].fresh, sides[0].joined);
+}
+END_TEST
+
+START_TEST(member_leaves)
+{
+	begin(_i);
+	join_all();
+	member_leave(sides[2].m, now_ms);
+	pass(5000);
+	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
+	ck_assert_str_eq(sides[2].reason, "left");
+	ck_assert(!member_may_send(sides[2].m, now_ms));
+	ck_assert(!can_read(2, 0));
+	asked = 0;
+	member_retry(sides[2].m, now_ms);
+	pass(10 * MINUTE);
+	ck_assert(can_read(0, 1));
+	member_join(sides[2].m, now_ms);
+	pass(5000);
+	expect_all_read();
+}
+END_TEST
+
+START_TEST(member_is_told_that_it_was_put_out)
+{
+	begin(_i);
+	join_all();
+	ck_assert_uint_eq(keyserver_evict(server, NULL, "c", now_ms), 1);
+	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
+	ck_assert_str_eq(sides[2].reason, "evicted");
+	pass(30 * MINUTE); /* and does not come back by itself */
+	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
+	ck_assert(!can_read(2, 0));
+}
+END_TEST
+
+START_TEST(member_that_is_refused_keeps_asking_but_seldom)
+{
+	settings.member_count = 3;
+	begin(_i);
+	member_join(sides[3].m, now_ms);
+	pass(10 * MINUTE);
+	ck_assert_int_eq(member_state(sides[3].m), MEMBER_JOINING);
+	ck_assert_str_eq(sides[3].reason, "not allowed");
+	ck_assert_uint_le(asked, 40);
+	ck_assert_uint_ge(asked, 10);
+}
+END_TEST
+
+START_TEST(member_asks_who_is_who)
+{
+	struct addr a;
+
+	begin(_i);
+	join_all();
+	ck_assert_int_eq(addr_parse("10.0.1.2", &a), 0);
+	member_look_up(sides[0].m, &a, 0);
+	ck_assert_int_eq(sides[0].entry.type, KEYMSG_ENTRY);
+	ck_assert_str_eq(sides[0].entry.name, "b");
+	member_look_up(sides[0].m, NULL, 9999);
+	ck_assert_int_eq(sides[0].entry.type, KEYMSG_REFUSED);
+	ck_assert_uint_eq(sides[0].entries, 2);
+	ck_assert_int_eq(member_state(sides[0].m), MEMBER_IN);
+}
+END_TEST
+
+/* Old answers, answers to others, and none of this server's signatures. */
+START_TEST(member_takes_nothing_that_it_did_not_ask_for)
+{
+	struct keymsg k = {.type = KEYMSG_JOINED,
+	    .request = 1,
+	    .has = KEYMSG_HAS(KEYMSG_GROUP) | KEYMSG_HAS(KEYMSG_METHOD) |
+		   KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_LEAF) |
+		   KEYMSG_HAS(KEYMSG_PATH) | KEYMSG_HAS(KEYMSG_GRANTED) |
+		   KEYMSG_HAS(KEYMSG_LEASE_TIME) | KEYMSG_HAS(KEYMSG_TIME) |
+		   KEYMSG_HAS(KEYMSG_SERVER_KEY),
+	    .group = "home",
+	    .method = KEYMSG_STATIC,
+	    .epoch = 1000,
+	    .path.height = 1};
+	uint8_t message[KEYMSG_MAX];
+	size_t len = keymsg_write(&k, message, sizeof(message));
+
+	begin(_i);
+	ck_assert_uint_gt(len, 0);
+	member_receive(sides[0].m, message, len, now_ms);
+	ck_assert_int_eq(member_state(sides[0].m), MEMBER_OUT);
+	join_all();
+	member_receive(sides[0].m, message, len, now_ms);
+	for (size_t cut = 0; cut < len; cut++)
+		member_receive(sides[0].m, message, cut, now_ms);
+	member_follow(sides[0].m, message, len, now_ms);
+	expect_all_read();
+}
+END_TEST
+
+static void
+add_for_each_method(TCase *tc, const TTest *test)
+{
+	tcase_add_loop_test(tc, test, KEYMSG_STATIC, KEYMSG_SLOTTED + 1);
+}
+
+static TCase *
+member_tests(void)
+{
+	TCase *tc = tcase_create("member");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	add_for_each_method(tc, member_joins_and_has_the_keys_of_the_others);
+	add_for_each_method(tc, member_joins_over_a_broker_that_loses);
+	add_for_each_method(tc, member_stays_for_hours);
+	add_for_each_method(tc, member_loses_nothing_at_a_change);
+	add_for_each_method(tc, member_recovers_from_a_lost_change_when_it_hears_of_it);
+	add_for_each_method(tc, member_with_a_suppressed_change_stops_when_its_lease_ends);
+	add_for_each_method(tc, member_learns_of_a_missed_change_with_its_lease);
+	add_for_each_method(tc, member_lives_on_for_its_lease_without_the_server);
+	add_for_each_method(tc, member_joins_again_before_its_time_is_over);
+	add_for_each_method(tc, member_leaves);
+	add_for_each_method(tc, member_is_told_that_it_was_put_out);
+	add_for_each_method(tc, member_that_is_refused_keeps_asking_but_seldom);
+	add_for_each_method(tc, member_asks_who_is_who);
+	add_for_each_method(tc, member_takes_nothing_that_it_did_not_ask_for);
+	return tc;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("member");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	if (aead_init() == -1)
+		return EXIT_FAILURE;
+	suite_add_tcase(suite, member_tests());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
