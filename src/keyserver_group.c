@@ -337,21 +337,18 @@ give_up(struct keyserver_state *g, uint64_t now_ms)
 		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
 }
 
+/* Not at once, as what has just been tried may fail again: on a full disk, say. */
 static void
 await_expiry(struct keyserver_state *g, uint64_t now_ms)
 {
-	uint64_t time_ms = keyserver_time(g->ks), wait_ms = DAY_MS;
+	uint64_t time_ms = keyserver_time(g->ks), first_ms = time_ms + DAY_MS, wait_ms;
 
-	for (size_t i = 0; i < g->member_count; i++) {
-		uint64_t until_ms = g->members[i].until_ms;
-
-		if (until_ms == 0)
-			continue;
-		if (until_ms <= time_ms)
-			wait_ms = 0;
-		else if (until_ms - time_ms < wait_ms)
-			wait_ms = until_ms - time_ms;
-	}
+	for (size_t i = 0; i < g->member_count; i++)
+		if (g->members[i].until_ms != 0 && g->members[i].until_ms < first_ms)
+			first_ms = g->members[i].until_ms;
+	wait_ms = first_ms > time_ms ? first_ms - time_ms : 0;
+	if (wait_ms < KEYSERVER_BATCH_MS)
+		wait_ms = KEYSERVER_BATCH_MS;
 	wheel_set(g->ks->wheel, &g->expiry, now_ms + wait_ms, on_batch, g);
 }
 
