@@ -26,17 +26,13 @@ find_group(const struct keyserver *ks, const char *name)
 /* Requests. */
 
 static void
-queue(struct keyserver_state *g, enum keymsg_type type, const char *member, const struct keymsg *m,
-    const char *reason)
+queue(struct keyserver_state *g, const char *member, const struct keymsg *m)
 {
-	struct keyserver_request r = {.type = type, .reason = reason};
+	struct keyserver_request r = {
+	    .type = m->type, .request = m->request, .wanted_s = m->wanted_s};
 
 	snprintf(r.member, sizeof(r.member), "%s", member);
-	if (m != NULL) {
-		r.request = m->request;
-		r.wanted_s = m->wanted_s;
-		memcpy(r.verify_key, m->verify_key, sizeof(r.verify_key));
-	}
+	memcpy(r.verify_key, m->verify_key, sizeof(r.verify_key));
 	if (keyserver_enqueue(g, &r) == -1)
 		log_error("%s: group %s: out of memory", member, g->kept.name);
 }
@@ -47,7 +43,7 @@ serve(struct keyserver_state *g, const char *member, const struct keymsg *m, uin
 	const struct keystore_member *in = keyserver_find(g, member);
 
 	if (m->type == KEYMSG_JOIN || m->type == KEYMSG_LEAVE) {
-		queue(g, m->type, member, m, NULL);
+		queue(g, member, m);
 		keyserver_schedule(g, now_ms);
 	} else if (in == NULL || in->until_ms <= keyserver_time(g->ks)) {
 		keyserver_refuse(g->ks, member, g->kept.name, m->request, "not a member now");
@@ -91,31 +87,60 @@ keyserver_receive(
 
 /* Evictions. */
 
-static bool
-evict(struct keyserver_state *g, const char *member, const char *reason)
+static void
+evict(struct keyserver_state *g, const char *member, const char *reason, bool ban)
 {
-	if (keyserver_find(g, member) == NULL)
-		return false;
+	struct keyserver_request r = {.type = KEYMSG_EVICTED, .reason = reason, .ban = ban};
+
 	log_notice("%s: group %s: put out: %s", member, g->kept.name, reason);
-	queue(g, KEYMSG_EVICTED, member, NULL, reason);
+	snprintf(r.member, sizeof(r.member), "%s", member);
+	if (keyserver_enqueue(g, &r) == -1)
+		log_error("%s: group %s: out of memory", member, g->kept.name);
 	g->at_once = true;
-	return true;
+}
+
+static bool
+is_meant(const struct keyserver_state *g, const char *group)
+{
+	return group == NULL || strcmp(group, g->kept.name) == 0;
 }
 
 unsigned int
 keyserver_evict(struct keyserver *ks, const char *group, const char *member, uint64_t now_ms)
+{
+	const struct keyserver_member *s = keyserver_member_settings(ks, member);
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < ks->group_count; i++) {
+		struct keyserver_state *g = ks->groups[i];
+		bool may_join = s != NULL && keyserver_may_join(s, g->kept.name) &&
+				!keyserver_is_banned(g, member);
+
+		if (!is_meant(g, group) || (!may_join && keyserver_find(g, member) == NULL))
+			continue;
+		evict(g, member, "evicted", true);
+		keyserver_change(g, now_ms);
+		count++;
+	}
+	return count;
+}
+
+unsigned int
+keyserver_admit(struct keyserver *ks, const char *group, const char *member)
 {
 	unsigned int count = 0;
 
 	for (size_t i = 0; i < ks->group_count; i++) {
 		struct keyserver_state *g = ks->groups[i];
 
-		if (group != NULL && strcmp(group, g->kept.name) != 0)
+		if (!is_meant(g, group) || !keyserver_is_banned(g, member))
 			continue;
-		if (evict(g, member, "evicted")) {
-			keyserver_change(g, now_ms);
-			count++;
+		if (keystore_delete_ban(ks->store, g->kept.name, member) == -1) {
+			log_error("%s", keystore_error(ks->store));
+			continue;
 		}
+		keyserver_lift_ban(g, member);
+		count++;
 	}
 	return count;
 }
@@ -142,7 +167,7 @@ evict_strangers(struct keyserver_state *g, uint64_t now_ms)
 		const struct keyserver_member *s = keyserver_member_settings(g->ks, name);
 
 		if (s == NULL || !keyserver_may_join(s, g->kept.name))
-			evict(g, name, "not allowed any more");
+			evict(g, name, "not allowed any more", false);
 	}
 	keyserver_schedule(g, now_ms);
 }

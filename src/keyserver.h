@@ -75,10 +75,13 @@ int keyserver_configure(
 /* A message that came within the session of this member. now_ms is the wheel's time. */
 void keyserver_receive(
     struct keyserver *ks, const char *member, const uint8_t *message, size_t len, uint64_t now_ms);
-/* Puts a member out of a group, or of all (NULL), at once; it may join again unless the settings
- * say otherwise. Returns the number of groups that it was in. */
+/* Puts a member out of a group, or of all that it may join (NULL), at once; it cannot come back
+ * until keyserver_admit(), not even after a restart. Returns the number of groups that this is new
+ * to. */
 unsigned int
 keyserver_evict(struct keyserver *ks, const char *group, const char *member, uint64_t now_ms);
+/* It may join again. Returns the number of groups that it had been put out of. */
+unsigned int keyserver_admit(struct keyserver *ks, const char *group, const char *member);
 /* A new epoch without a reason. Returns 0, or -1 if there is no such group. */
 int keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms);
 

@@ -121,6 +121,43 @@ keyserver_insert(struct keyserver_state *g, const struct keystore_member *m)
 	return &g->members[at];
 }
 
+static size_t
+find_ban(const struct keyserver_state *g, const char *name)
+{
+	size_t i = 0;
+
+	while (i < g->ban_count && strcmp(g->bans[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+bool
+keyserver_is_banned(const struct keyserver_state *g, const char *name)
+{
+	return find_ban(g, name) < g->ban_count;
+}
+
+int
+keyserver_add_ban(struct keyserver_state *g, const char *name)
+{
+	if (keyserver_is_banned(g, name))
+		return 0;
+	if (make_room((void **)&g->bans, g->ban_count, &g->ban_size, sizeof(*g->bans)) == -1)
+		return -1;
+	snprintf(g->bans[g->ban_count].name, sizeof(g->bans[0].name), "%s", name);
+	g->ban_count++;
+	return 0;
+}
+
+void
+keyserver_lift_ban(struct keyserver_state *g, const char *name)
+{
+	size_t i = find_ban(g, name);
+
+	if (i < g->ban_count)
+		g->bans[i] = g->bans[--g->ban_count];
+}
+
 void
 keyserver_keep(struct keyserver_state *g, int rc)
 {
@@ -202,6 +239,10 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 		r->refused = "not allowed";
 		return;
 	}
+	if (keyserver_is_banned(g, r->member)) {
+		r->refused = "put out by the administrator";
+		return;
+	}
 	if (m != NULL && m->until_ms != 0 && m->request == r->request)
 		return;
 	if (g->kept.method == KEYMSG_SLOTTED &&
@@ -227,6 +268,10 @@ release(struct keyserver_state *g, const struct keyserver_request *r)
 {
 	struct keystore_member *m = keyserver_find(g, r->member);
 
+	if (r->ban) {
+		keyserver_keep(g, keystore_put_ban(g->ks->store, g->kept.name, r->member));
+		keyserver_keep(g, keyserver_add_ban(g, r->member));
+	}
 	if (m != NULL)
 		put_out(g, m, r->type == KEYMSG_EVICTED);
 }

@@ -20,6 +20,11 @@ struct keyserver_request {
 	uint8_t verify_key[AEAD_KEY_LEN];
 	const char *refused; /* why it came to nothing; NULL: it did not */
 	const char *reason;  /* of an eviction */
+	bool ban;	     /* it must not come back */
+};
+
+struct keyserver_ban {
+	char name[KEYSTORE_NAME_MAX + 1];
 };
 
 struct keyserver_state {
@@ -32,6 +37,8 @@ struct keyserver_state {
 	 */
 	struct keystore_member *members;
 	size_t member_count, member_size;
+	struct keyserver_ban *bans;
+	size_t ban_count, ban_size;
 	struct keyserver_request *requests;
 	size_t request_count, request_size;
 	bool renew, at_once;
@@ -63,6 +70,10 @@ int keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request 
 void keyserver_schedule(struct keyserver_state *g, uint64_t now_ms);
 void keyserver_change(struct keyserver_state *g, uint64_t now_ms);
 
+bool keyserver_is_banned(const struct keyserver_state *g, const char *name);
+/* Returns 0, or -1 when memory is short. */
+int keyserver_add_ban(struct keyserver_state *g, const char *name);
+void keyserver_lift_ban(struct keyserver_state *g, const char *name);
 /* Notes that something of the present change failed: rc -1. */
 void keyserver_keep(struct keyserver_state *g, int rc);
 /* Returns where it is now, or NULL when memory is short. */

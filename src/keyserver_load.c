@@ -47,6 +47,12 @@ see_member(void *arg, const struct keystore_member *m)
 }
 
 static int
+see_ban(void *arg, const char *name)
+{
+	return keyserver_add_ban(arg, name);
+}
+
+static int
 see_node(void *arg, struct keytree_node node, const uint8_t key[AEAD_KEY_LEN])
 {
 	struct keyserver_state *g = arg;
@@ -69,9 +75,11 @@ unload(struct keyserver_state *g)
 {
 	keytree_free(g->tree);
 	free(g->members);
+	free(g->bans);
 	g->tree = NULL;
 	g->members = NULL;
-	g->member_count = g->member_size = 0;
+	g->bans = NULL;
+	g->member_count = g->member_size = g->ban_count = g->ban_size = 0;
 }
 
 int
@@ -86,6 +94,7 @@ keyserver_load(struct keyserver_state *g)
 		return -1;
 	g->kept = s.found;
 	if (keystore_each_member(g->ks->store, s.name, see_member, g) == -1 ||
+	    keystore_each_ban(g->ks->store, s.name, see_ban, g) == -1 ||
 	    keystore_each_node(g->ks->store, s.name, see_node, g) == -1)
 		return -1;
 	if (!is_consistent(g)) {

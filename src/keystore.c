@@ -21,10 +21,13 @@ enum statement {
 	DELETE_GROUP,
 	PUT_MEMBER,
 	DELETE_MEMBER,
+	PUT_BAN,
+	DELETE_BAN,
 	PUT_NODE,
 	DELETE_NODE,
 	EACH_GROUP,
 	EACH_MEMBER,
+	EACH_BAN,
 	EACH_NODE,
 };
 
@@ -38,6 +41,9 @@ static const char *const texts[KEYSTORE_STATEMENTS] = {
     [DELETE_GROUP] = "DELETE FROM groups WHERE name = ?1",
     [PUT_MEMBER] = "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [DELETE_MEMBER] = "DELETE FROM members WHERE grp = ?1 AND name = ?2",
+    [PUT_BAN] = "INSERT OR IGNORE INTO bans VALUES (?1, ?2)",
+    [DELETE_BAN] = "DELETE FROM bans WHERE grp = ?1 AND name = ?2",
+    [EACH_BAN] = "SELECT name FROM bans WHERE grp = ?1 ORDER BY name",
     [PUT_NODE] = "INSERT OR REPLACE INTO nodes VALUES (?1, ?2, ?3, ?4)",
     [DELETE_NODE] = "DELETE FROM nodes WHERE grp = ?1 AND level = ?2 AND idx = ?3",
     [EACH_GROUP] =
@@ -314,14 +320,51 @@ keystore_put_member(struct keystore *s, const struct keystore_member *m)
 	return run(s, st);
 }
 
-int
-keystore_delete_member(struct keystore *s, const char *group, const char *name)
+static int
+run_with_name(struct keystore *s, enum statement which, const char *group, const char *name)
 {
-	sqlite3_stmt *st = statement(s, DELETE_MEMBER);
+	sqlite3_stmt *st = statement(s, which);
 
 	bind_text(st, 1, group);
 	bind_text(st, 2, name);
 	return run(s, st);
+}
+
+int
+keystore_delete_member(struct keystore *s, const char *group, const char *name)
+{
+	return run_with_name(s, DELETE_MEMBER, group, name);
+}
+
+int
+keystore_put_ban(struct keystore *s, const char *group, const char *name)
+{
+	return run_with_name(s, PUT_BAN, group, name);
+}
+
+int
+keystore_delete_ban(struct keystore *s, const char *group, const char *name)
+{
+	return run_with_name(s, DELETE_BAN, group, name);
+}
+
+int
+keystore_each_ban(
+    struct keystore *s, const char *group, int (*each)(void *arg, const char *name), void *arg)
+{
+	sqlite3_stmt *st = statement(s, EACH_BAN);
+	char name[KEYSTORE_NAME_MAX + 1];
+	int rc = 0, step;
+
+	bind_text(st, 1, group);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		rc = column_name(s, st, 0, name);
+		if (rc == 0)
+			rc = each(arg, name);
+		if (rc != 0)
+			break;
+	}
+	return finish(s, st, step, rc);
 }
 
 static int

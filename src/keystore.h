@@ -68,6 +68,9 @@ int keystore_put_group(struct keystore *s, const struct keystore_group *g);
 int keystore_delete_group(struct keystore *s, const char *name);
 int keystore_put_member(struct keystore *s, const struct keystore_member *m);
 int keystore_delete_member(struct keystore *s, const char *group, const char *name);
+/* Who must not join again, whether it is a member or not. */
+int keystore_put_ban(struct keystore *s, const char *group, const char *name);
+int keystore_delete_ban(struct keystore *s, const char *group, const char *name);
 /* key NULL: the node is gone. */
 int keystore_put_node(
     struct keystore *s, const char *group, struct keytree_node node, const uint8_t *key);
@@ -78,6 +81,8 @@ int keystore_each_group(
     struct keystore *s, int (*each)(void *arg, const struct keystore_group *g), void *arg);
 int keystore_each_member(struct keystore *s, const char *group,
     int (*each)(void *arg, const struct keystore_member *m), void *arg);
+int keystore_each_ban(
+    struct keystore *s, const char *group, int (*each)(void *arg, const char *name), void *arg);
 int keystore_each_node(struct keystore *s, const char *group,
     int (*each)(void *arg, struct keytree_node node, const uint8_t key[AEAD_KEY_LEN]), void *arg);
 

@@ -10,7 +10,7 @@
 
 #include "keystore.h"
 
-#define KEYSTORE_STATEMENTS 11
+#define KEYSTORE_STATEMENTS 14
 
 struct keystore {
 	char *file;

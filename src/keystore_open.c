@@ -32,6 +32,8 @@ static const char schema[] =
     "  name TEXT NOT NULL, leaf INTEGER NOT NULL, sender INTEGER NOT NULL, "
     "  request INTEGER NOT NULL, until_ms INTEGER NOT NULL, verify_key BLOB NOT NULL, "
     "  PRIMARY KEY (grp, name)) WITHOUT ROWID;"
+    "CREATE TABLE bans (grp TEXT NOT NULL REFERENCES groups ON DELETE CASCADE, "
+    "  name TEXT NOT NULL, PRIMARY KEY (grp, name)) WITHOUT ROWID;"
     "CREATE TABLE nodes (grp TEXT NOT NULL REFERENCES groups ON DELETE CASCADE, "
     "  level INTEGER NOT NULL, idx INTEGER NOT NULL, key BLOB NOT NULL, "
     "  PRIMARY KEY (grp, level, idx)) WITHOUT ROWID;";

@@ -485,7 +485,37 @@ START_TEST(keyserver_evicts_at_once)
 	ck_assert(!can_read(1, 0));
 	ck_assert(can_read(2, 0));
 	ck_assert_uint_eq(keyserver_evict(server, "home", "b", now_ms), 0);
-	ck_assert_uint_eq(keyserver_evict(server, "work", "a", now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(server, "home", "guest", now_ms), 0);
+}
+END_TEST
+
+/* One that is a member and one that is not, and not even a restart helps. */
+START_TEST(keyserver_keeps_out_who_was_put_out)
+{
+	static const size_t out[] = {1, 4};
+
+	begin(_i);
+	join_all(4);
+	ck_assert_uint_eq(keyserver_evict(server, NULL, "b", now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(server, NULL, "e", now_ms), 1);
+	for (uint32_t round = 0; round < 2; round++) {
+		for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+			ask_join(out[i], round, 0);
+			pass(KEYSERVER_BATCH_MS);
+			expect_refused(out[i], "put out");
+		}
+		stop();
+		start();
+	}
+	ck_assert_uint_eq(keyserver_admit(server, "work", "b"), 0);
+	ck_assert_uint_eq(keyserver_admit(server, "home", "b"), 1);
+	ck_assert_uint_eq(keyserver_admit(server, NULL, "e"), 1);
+	stop();
+	start();
+	join(1);
+	join(4);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	expect_all_read(0, 4);
 }
 END_TEST
 
@@ -704,6 +734,7 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_ignores_what_makes_no_sense);
 	add_for_each_method(tc, keyserver_lets_members_leave);
 	add_for_each_method(tc, keyserver_evicts_at_once);
+	add_for_each_method(tc, keyserver_keeps_out_who_was_put_out);
 	add_for_each_method(tc, keyserver_ends_membership_when_the_time_is_over);
 	tcase_add_test(tc, keyserver_closes_collusion_of_evicted_and_expired);
 	add_for_each_method(tc, keyserver_renews_leases_of_members);

@@ -305,6 +305,29 @@ START_TEST(keystore_changes_and_deletes)
 }
 END_TEST
 
+static int
+see_ban(void *arg, const char *name)
+{
+	ck_assert_str_eq(name, "thief");
+	seen++;
+	return 0;
+}
+
+START_TEST(keystore_keeps_bans)
+{
+	reopen();
+	put_group("home");
+	ck_assert_int_eq(keystore_put_ban(store, "home", "thief"), 0);
+	ck_assert_int_eq(keystore_put_ban(store, "home", "thief"), 0);
+	reopen();
+	ck_assert_int_eq(keystore_each_ban(store, "home", see_ban, NULL), 0);
+	ck_assert_uint_eq(seen, 1);
+	ck_assert_int_eq(keystore_delete_ban(store, "home", "thief"), 0);
+	ck_assert_int_eq(keystore_each_ban(store, "home", see_ban, NULL), 0);
+	ck_assert_uint_eq(seen, 1);
+}
+END_TEST
+
 START_TEST(keystore_stops_when_told)
 {
 	reopen();
@@ -414,6 +437,7 @@ keystore_tests(void)
 	tcase_add_test(tc, keystore_forgets_what_was_not_committed);
 	tcase_add_test(tc, keystore_outlives_its_process);
 	tcase_add_test(tc, keystore_changes_and_deletes);
+	tcase_add_test(tc, keystore_keeps_bans);
 	tcase_add_test(tc, keystore_stops_when_told);
 	tcase_add_test(tc, keystore_knows_no_member_without_a_group);
 	tcase_add_test(tc, keystore_belongs_to_one_process);
