@@ -80,7 +80,7 @@ keyserver_receive(
 		keyserver_refuse(ks, member, m.group, m.request, "there is no such group");
 	else if (s == NULL || !keyserver_may_join(s, m.group))
 		keyserver_refuse(ks, member, m.group, m.request, "not allowed");
-	else
+	else if (g->loaded) /* otherwise it asks again */
 		serve(g, member, &m, now_ms);
 	keymsg_clear(&m);
 }

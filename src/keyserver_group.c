@@ -170,18 +170,17 @@ keyserver_keep(struct keyserver_state *g, int rc)
 static void
 put_out(struct keyserver_state *g, struct keystore_member *m, bool evicted)
 {
-	bool slotted = g->kept.method == KEYMSG_SLOTTED;
-
-	if (evicted && slotted && m->until_ms > g->evicted_until_ms)
-		g->evicted_until_ms = m->until_ms;
+	if (m->until_ms > g->kept.slots_known_ms)
+		g->kept.slots_known_ms = m->until_ms;
 	if (evicted || g->kept.method != KEYMSG_STATIC)
 		g->renew = true;
 	m->until_ms = 0;
 	keyserver_keep(g, keystore_put_member(g->ks->store, m));
 }
 
-/* With slots there is nothing to do, but for this: somebody evicted may have slots that are to
- * come, and somebody whose time is over the key of the epoch. Together they must not read. */
+/* With slots there is nothing to do, but for this: somebody who left or was put out may have slots
+ * that are to come, and somebody whose time is over the key of the epoch. Together they must not
+ * read. */
 static void
 expire(struct keyserver_state *g, uint64_t time_ms)
 {
@@ -192,7 +191,7 @@ expire(struct keyserver_state *g, uint64_t time_ms)
 			continue;
 		log_info("%s: group %s: its time is over", m->name, g->kept.name);
 		if (g->kept.method == KEYMSG_UPDATE ||
-		    (g->kept.method == KEYMSG_SLOTTED && g->evicted_until_ms > time_ms))
+		    (g->kept.method == KEYMSG_SLOTTED && g->kept.slots_known_ms > time_ms))
 			g->renew = true;
 		m->until_ms = 0;
 		keyserver_keep(g, keystore_put_member(g->ks->store, m));
@@ -234,6 +233,7 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 {
 	const struct keyserver_member *s = keyserver_member_settings(g->ks, r->member);
 	struct keystore_member *m = find_any(g, r->member);
+	uint64_t until_ms;
 
 	if (s == NULL || !keyserver_may_join(s, g->kept.name)) {
 		r->refused = "not allowed";
@@ -258,7 +258,10 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 	}
 	m->sender = g->kept.next_sender++;
 	m->request = r->request;
-	m->until_ms = end_of(s, r, time_ms);
+	until_ms = end_of(s, r, time_ms);
+	/* Slots that it has cannot be taken back. */
+	if (g->kept.method != KEYMSG_SLOTTED || until_ms > m->until_ms)
+		m->until_ms = until_ms;
 	memcpy(m->verify_key, r->verify_key, sizeof(m->verify_key));
 	keyserver_keep(g, keystore_put_member(g->ks->store, m));
 }
@@ -378,7 +381,7 @@ give_up(struct keyserver_state *g, uint64_t now_ms)
 		log_error("group %s: cannot be read back: %s", g->kept.name,
 		    keystore_error(g->ks->store));
 	keep_evictions(g);
-	if (g->renew || g->request_count > 0)
+	if (g->renew || g->request_count > 0 || !g->loaded)
 		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
 }
 
@@ -403,7 +406,7 @@ keyserver_change(struct keyserver_state *g, uint64_t now_ms)
 	struct news news = {.renewed = false};
 
 	wheel_cancel(g->ks->wheel, &g->batch);
-	g->failed = keystore_begin(g->ks->store) == -1;
+	g->failed = (!g->loaded && keyserver_load(g) == -1) || keystore_begin(g->ks->store) == -1;
 	if (!g->failed)
 		make_change(g, &news);
 	if (g->failed || keystore_commit(g->ks->store) == -1) {

@@ -32,6 +32,7 @@ struct keyserver_state {
 	struct keystore_group kept;
 	uint32_t lease_s;
 	struct keytree *tree;
+	bool loaded; /* false: it could not be read back, and nobody is served */
 	bool failed; /* something of this change could not be kept */
 	/* By name. until_ms 0: it is out, but its leaf is not free yet, as it knows the keys above.
 	 */
@@ -42,7 +43,6 @@ struct keyserver_state {
 	struct keyserver_request *requests;
 	size_t request_count, request_size;
 	bool renew, at_once;
-	uint64_t evicted_until_ms; /* somebody who was put out has slots until then */
 	struct wheel_timer batch, expiry;
 };
 

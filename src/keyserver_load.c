@@ -82,13 +82,11 @@ unload(struct keyserver_state *g)
 	g->member_count = g->member_size = g->ban_count = g->ban_size = 0;
 }
 
-int
-keyserver_load(struct keyserver_state *g)
+static int
+read_group(struct keyserver_state *g)
 {
 	struct search s = {.name = g->kept.name};
 
-	unload(g);
-	g->failed = false;
 	g->tree = keytree_new(on_node_changed, g);
 	if (g->tree == NULL || keystore_each_group(g->ks->store, see_group, &s) == -1 || !s.has)
 		return -1;
@@ -127,6 +125,16 @@ exists(struct keyserver_state *g, bool *has)
 	*has = s.has;
 	aead_wipe(&s, sizeof(s));
 	return rc;
+}
+
+int
+keyserver_load(struct keyserver_state *g)
+{
+	unload(g);
+	g->loaded = read_group(g) == 0;
+	if (!g->loaded)
+		unload(g);
+	return g->loaded ? 0 : -1;
 }
 
 struct keyserver_state *

@@ -34,6 +34,7 @@ struct keystore_group {
 	uint32_t slot_s; /* these two are those of the tree, whatever the settings say later */
 	uint8_t slots_depth;
 	uint8_t slots_root[AEAD_KEY_LEN];
+	uint64_t slots_known_ms; /* somebody who is out has slots until then */
 };
 
 struct keystore_member {

@@ -403,11 +403,11 @@ START_TEST(keyserver_grants_no_more_time_than_allowed)
 
 	begin(_i);
 	for (uint32_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		ask_join(0, i, wanted[i]);
+		ask_join(i, i, wanted[i]);
 		pass(KEYSERVER_BATCH_MS);
-		ck_assert_int_eq(clients[0].last.type, KEYMSG_JOINED);
-		ck_assert_uint_le(clients[0].last.granted_s, granted[i]);
-		ck_assert_uint_ge(clients[0].last.granted_s + 1, granted[i]);
+		ck_assert_int_eq(clients[i].last.type, KEYMSG_JOINED);
+		ck_assert_uint_le(clients[i].last.granted_s, granted[i]);
+		ck_assert_uint_ge(clients[i].last.granted_s + 1, granted[i]);
 	}
 }
 END_TEST
@@ -540,8 +540,8 @@ START_TEST(keyserver_ends_membership_when_the_time_is_over)
 }
 END_TEST
 
-/* One who is put out has slots that are to come; one whose time is over knows the epoch: what they
- * know together must not be enough. */
+/* One who is put out, or leaves, has slots that are to come; one whose time is over knows the
+ * epoch: what they know together must not be enough. */
 START_TEST(keyserver_closes_collusion_of_evicted_and_expired)
 {
 	struct groupkey together;
@@ -550,7 +550,13 @@ START_TEST(keyserver_closes_collusion_of_evicted_and_expired)
 	join_all(3);
 	ask_join(3, 1, 3 * SLOT_S);
 	pass(KEYSERVER_BATCH_MS);
-	ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	if (_i == 0)
+		ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	else
+		leave(2);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	stop();
+	start(); /* which must not make it forget */
 	pass(5 * SLOT_S * 1000);
 	together = clients[2].keys; /* slots to come */
 	memcpy(together.epochs, clients[3].keys.epochs, sizeof(together.epochs));
@@ -558,6 +564,24 @@ START_TEST(keyserver_closes_collusion_of_evicted_and_expired)
 	clients[2].keys = together;
 	ck_assert(!can_read(2, 0));
 	ck_assert(can_read(1, 0));
+}
+END_TEST
+
+/* Whoever joins again for a shorter time has the slots of the longer one. */
+START_TEST(keyserver_asking_for_less_time_takes_no_slots_back)
+{
+	uint32_t epoch;
+
+	begin(KEYMSG_SLOTTED);
+	join_all(2);
+	ask_join(1, 1, 5);
+	pass(KEYSERVER_BATCH_MS);
+	epoch = facts().epoch;
+	pass(3 * SLOT_S * 1000);
+	ck_assert_uint_eq(facts().members, 2);
+	ck_assert_uint_eq(keyserver_evict(server, NULL, "b", now_ms), 1);
+	ck_assert_uint_eq(facts().epoch, epoch + 1);
+	ck_assert(!can_read(1, 0));
 }
 END_TEST
 
@@ -736,7 +760,8 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_evicts_at_once);
 	add_for_each_method(tc, keyserver_keeps_out_who_was_put_out);
 	add_for_each_method(tc, keyserver_ends_membership_when_the_time_is_over);
-	tcase_add_test(tc, keyserver_closes_collusion_of_evicted_and_expired);
+	tcase_add_loop_test(tc, keyserver_closes_collusion_of_evicted_and_expired, 0, 2);
+	tcase_add_test(tc, keyserver_asking_for_less_time_takes_no_slots_back);
 	add_for_each_method(tc, keyserver_renews_leases_of_members);
 	add_for_each_method(tc, keyserver_helps_who_missed_a_change);
 	add_for_each_method(tc, keyserver_tells_who_is_who);
