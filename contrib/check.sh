@@ -22,7 +22,7 @@ usage()
 {
 	cat <<-END
 	usage: check.sh [--quick] [--fuzz SECONDS]
-	  --quick         build and run the tests once; nothing else
+	  --quick         build and run the tests once, compile with clang; nothing else
 	  --fuzz SECONDS  run each fuzz target that long as well
 	END
 }
@@ -98,6 +98,16 @@ distribution()
 {
 	cd "$build/plain"
 	make -j4 distcheck netns_tests=
+}
+
+# clang warns of what gcc does not, and the sanitized build is clang's.
+compiled_by_clang()
+{
+	mkdir "$build/clang"
+	cd "$build/clang"
+	../source/configure -q --enable-werror CC=clang CFLAGS=-O0
+	make -j2 all
+	make -j2 check TESTS=
 }
 
 # The tunnel's own tests once more on the native wire, through a broker that could do harm but does
@@ -201,7 +211,9 @@ say "Building in $build"
 copy_source
 
 phase "Build with gcc and run every test" build_and_test
-if [ -z "$quick" ]; then
+if [ -n "$quick" ]; then
+	phase "Compile everything with clang" compiled_by_clang
+else
 	phase "The tunnel on the native wire, psk and pubkey, through a proxy" through_proxy
 	phase "Make the tarball, build and test from it" distribution
 	phase "Every test under AddressSanitizer and UndefinedBehaviorSanitizer" sanitized

@@ -34,11 +34,10 @@ enum statement {
 static const char *const texts[KEYSTORE_STATEMENTS] = {
     [PUT_CLOCK] = "UPDATE server SET clock_ms = ?1",
     [GET_SERVER] = "SELECT sign_public, sign_secret, clock_ms FROM server",
-    [PUT_GROUP] =
-	"INSERT INTO groups VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (name) DO "
-	"UPDATE "
-	"SET method = ?2, epoch = ?3, next_sender = ?4, slots_begin_ms = ?5, slot_s = ?6, "
-	"slots_depth = ?7, slots_root = ?8, slots_known_ms = ?9",
+    [PUT_GROUP] = ("INSERT INTO groups VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+		   "ON CONFLICT (name) DO UPDATE SET method = ?2, epoch = ?3, next_sender = ?4, "
+		   "slots_begin_ms = ?5, slot_s = ?6, "
+		   "slots_depth = ?7, slots_root = ?8, slots_known_ms = ?9"),
     [DELETE_GROUP] = "DELETE FROM groups WHERE name = ?1",
     [PUT_MEMBER] = "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [DELETE_MEMBER] = "DELETE FROM members WHERE grp = ?1 AND name = ?2",
@@ -47,11 +46,10 @@ static const char *const texts[KEYSTORE_STATEMENTS] = {
     [EACH_BAN] = "SELECT name FROM bans WHERE grp = ?1 ORDER BY name",
     [PUT_NODE] = "INSERT OR REPLACE INTO nodes VALUES (?1, ?2, ?3, ?4)",
     [DELETE_NODE] = "DELETE FROM nodes WHERE grp = ?1 AND level = ?2 AND idx = ?3",
-    [EACH_GROUP] = "SELECT name, method, epoch, next_sender, slots_begin_ms, slot_s, slots_depth, "
-		   "slots_root, slots_known_ms "
-		   "FROM groups ORDER BY name",
-    [EACH_MEMBER] = "SELECT grp, name, leaf, sender, request, until_ms, verify_key "
-		    "FROM members WHERE grp = ?1 ORDER BY name",
+    [EACH_GROUP] = ("SELECT name, method, epoch, next_sender, slots_begin_ms, slot_s, slots_depth, "
+		    "slots_root, slots_known_ms FROM groups ORDER BY name"),
+    [EACH_MEMBER] = ("SELECT grp, name, leaf, sender, request, until_ms, verify_key "
+		     "FROM members WHERE grp = ?1 ORDER BY name"),
     [EACH_NODE] = "SELECT level, idx, key FROM nodes WHERE grp = ?1",
 };
 
