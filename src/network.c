@@ -17,13 +17,20 @@
 /* These end with their NUL, which keeps a label and the name after it apart. */
 #define SALT_LABEL "mv1 salt"
 #define PUBLIC_ROOT_LABEL "mv1 public root"
+#define CONTROL_LABEL "mv1 control"
 
 #define TAG_LABEL "mv1 topic"
 #define SALT_LEN 16
 #define PART_TAG_LEN 8 /* bytes of a tag that its level in topics shows */
 #define BROADCAST_PART "broadcast"
 
-enum tag_kind { TAG_NETWORK = 0, TAG_UNICAST = 1, TAG_BROADCAST = 2 };
+enum tag_kind {
+	TAG_NETWORK = 0,
+	TAG_UNICAST = 1,
+	TAG_BROADCAST = 2,
+	TAG_CONTROL = 3,
+	TAG_GROUP = 4,
+};
 
 int
 network_secret(uint8_t secret[AEAD_KEY_LEN], const char *passphrase, const char *name,
@@ -83,11 +90,12 @@ void
 network_init(struct network *n, const struct network_params *p)
 {
 	/* without a secret anybody who knows the name has all keys: psk rests on it */
-	assert(p->secret != NULL || p->mode == NETWORK_PUBKEY);
+	assert(p->secret != NULL || p->mode != NETWORK_PSK);
 	assert(strlen(p->name) <= NETWORK_NAME_MAX && strlen(p->prefix) <= NETWORK_PREFIX_MAX);
 	memset(n, 0, sizeof(*n));
 	n->mode = p->mode;
 	n->plain_topics = p->plain_topics;
+	n->control = p->control;
 	snprintf(n->name, sizeof(n->name), "%s", p->name);
 	snprintf(n->prefix, sizeof(n->prefix), "%s", p->prefix);
 	derive_keys(n, p);
@@ -116,11 +124,33 @@ network_id(const struct network *n, const struct addr *a, struct network_id *id)
 {
 	memset(id, 0, sizeof(*id));
 	id->addr = *a;
-	make_tag(n, id->tag, TAG_UNICAST, a->bytes, addr_len(a));
+	make_tag(n, id->tag, n->control ? TAG_CONTROL : TAG_UNICAST, a->bytes, addr_len(a));
 	if (n->plain_topics)
 		format_hex(id->part, a->bytes, addr_len(a));
 	else
 		aead_base64url(id->part, id->tag, PART_TAG_LEN);
+}
+
+struct addr
+network_control_addr(const uint8_t public_key[AEAD_KEY_LEN])
+{
+	struct addr a = {.family = ADDR_IPV6};
+
+	aead_hash(a.bytes, sizeof(a.bytes), NULL, CONTROL_LABEL, sizeof(CONTROL_LABEL), public_key,
+	    AEAD_KEY_LEN);
+	return a;
+}
+
+void
+network_group_part(const struct network *n, const char *group, char part[NETWORK_PART_MAX])
+{
+	uint8_t tag[NETWORK_TAG_LEN];
+
+	make_tag(n, tag, TAG_GROUP, group, strlen(group));
+	if (n->plain_topics)
+		snprintf(part, NETWORK_PART_MAX, "%s", group);
+	else
+		aead_base64url(part, tag, PART_TAG_LEN);
 }
 
 const char *

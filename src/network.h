@@ -21,20 +21,23 @@
 #define NETWORK_PART_MAX 65 /* one level of a topic, with its NUL */
 #define NETWORK_TOPIC_MAX (NETWORK_PREFIX_MAX + 3 * NETWORK_PART_MAX + 1)
 
-enum network_mode { NETWORK_PSK = 1, NETWORK_PUBKEY = 2 };
+/* In a group nobody has a session but with the key server, in its control network, which is one of
+ * NETWORK_PUBKEY. */
+enum network_mode { NETWORK_PSK = 1, NETWORK_PUBKEY = 2, NETWORK_GROUP = 3 };
 
 struct network_params {
 	enum network_mode mode;
 	const char *name;
 	const char *prefix;	    /* of its topics */
 	bool plain_topics;	    /* addresses in hex instead of tags */
-	const uint8_t *secret;	    /* AEAD_KEY_LEN bytes; NULL without one (pubkey only) */
+	bool control;		    /* its ids are those of network_control_addr() */
+	const uint8_t *secret;	    /* AEAD_KEY_LEN bytes; NULL without one (not for psk) */
 	const uint8_t *private_key; /* own static X25519 secret; NULL for psk */
 };
 
 struct network {
 	enum network_mode mode;
-	bool plain_topics;
+	bool plain_topics, control;
 	char name[NETWORK_NAME_MAX + 1];
 	char prefix[NETWORK_PREFIX_MAX + 1];
 	uint8_t topic_key[AEAD_KEY_LEN], handshake_key[AEAD_KEY_LEN], notice_key[AEAD_KEY_LEN];
@@ -71,6 +74,11 @@ void network_put_addr(struct wire_writer *w, const struct addr *a);
 int network_read_addr(struct wire_reader *r, struct addr *a);
 
 void network_id(const struct network *n, const struct addr *a, struct network_id *id);
+/* What stands for an address between members and a key server, who need none: it follows from the
+ * public key, and looks like one of IPv6, which it is not. */
+struct addr network_control_addr(const uint8_t public_key[AEAD_KEY_LEN]);
+/* The level in topics of what a key server tells all of a group. */
+void network_group_part(const struct network *n, const char *group, char part[NETWORK_PART_MAX]);
 /* "<prefix>/<network>/<to>/<from>"; from "+" for a subscription. topic has NETWORK_TOPIC_MAX bytes;
  * returned. */
 const char *network_topic(const struct network *n, char *topic, const char *to, const char *from);

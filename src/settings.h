@@ -21,7 +21,8 @@ struct options;
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/mqtt-vpn.conf"
 
 enum settings_wire { WIRE_NATIVE, WIRE_MQTT_VPN };
-enum settings_mode { MODE_PSK, MODE_PUBKEY };
+enum settings_mode { MODE_PSK, MODE_PUBKEY, MODE_GROUP };
+enum settings_method { METHOD_STATIC, METHOD_UPDATE, METHOD_SLOTTED };
 enum settings_topics { TOPICS_HASHED, TOPICS_PLAIN };
 enum settings_padding { PADDING_NONE, PADDING_16, PADDING_BUCKETS };
 enum settings_offload { OFFLOAD_YES, OFFLOAD_NO, OFFLOAD_UDP };
@@ -65,6 +66,30 @@ struct settings_peer {
 	unsigned int line;
 };
 
+/* Of a key server: a group whose keys it hands out. */
+struct settings_key_group {
+	char *name;
+	enum settings_method method; /* update */
+	uint32_t lease_s;	     /* 900; 10 to 86400 */
+	uint32_t slot_s;	     /* 60; 1 to 86400; slotted only, as depth is */
+	uint32_t depth;		     /* 24; 4 to 30 */
+	unsigned int line;
+};
+
+/* Of a key server: somebody who may join groups. */
+struct settings_member {
+	char *name;
+	bool has_public_key;
+	uint8_t public_key[AEAD_KEY_LEN]; /* public-key, or what public-key-file holds */
+	char **groups;			  /* names of those it may join */
+	size_t group_count;
+	struct prefix *prefixes; /* its addresses, then the networks behind it */
+	size_t prefix_count;
+	uint64_t longest_s; /* membership; 0 (default): no limit */
+	unsigned int line;
+};
+
+/* Of mqtt-vpnd and of mqtt-vpn-keyd; each has keys that the other does not know. */
 struct settings {
 	char *file;	      /* NULL when all came from the command line */
 	char *interface;      /* may hold one %d */
@@ -92,6 +117,18 @@ struct settings {
 	enum settings_topics topics;	   /* hashed */
 	enum settings_padding padding;	   /* none */
 	uint32_t rekey_s;		   /* rekey-interval: 120; 1 to 3600 */
+	/* mode = group */
+	char *group_name;      /* that we join; default: the network's name */
+	uint64_t membership_s; /* that we ask for; 0 (default): as long as we get */
+	bool sign_broadcasts;  /* yes */
+	bool has_key_server;
+	uint8_t key_server[AEAD_KEY_LEN]; /* its public key */
+	/* Of a key server. */
+	char *store; /* its database; LOCALSTATEDIR/lib/mqtt-vpn-keyd/keys.db */
+	struct settings_key_group *key_groups;
+	size_t key_group_count;
+	struct settings_member *members;
+	size_t member_count;
 	struct addr *forwards;
 	size_t forward_count;
 	struct settings_broker *brokers;
