@@ -36,9 +36,11 @@ check_record(const struct frame_record *r, const uint8_t *plain, size_t from, si
 {
 	size_t overhead = r->kind == FRAME_SUPER ? FRAME_SUPER_RECORD_LEN : FRAME_RECORD_LEN;
 
-	if (r->kind == FRAME_ASK || r->kind == FRAME_REPORT) {
+	bool asks = r->kind == FRAME_ASK || r->kind == FRAME_ASK_FLOOR;
+
+	if (r->kind >= FRAME_ASK) {
 		if (r->packet != NULL || r->len != 0 || to > len ||
-		    to - from != (r->kind == FRAME_ASK ? FRAME_ASK_LEN : FRAME_REPORT_LEN))
+		    to - from != (asks ? FRAME_ASK_LEN : FRAME_REPORT_LEN))
 			abort();
 		return;
 	}
@@ -55,9 +57,11 @@ append(uint8_t *plain, size_t used, size_t room, const struct frame_record *r)
 {
 	switch (r->kind) {
 	case FRAME_ASK:
-		return frame_append_ask(plain, used, r->token);
+	case FRAME_ASK_FLOOR:
+		return frame_append_ask(plain, used, r->kind, r->token);
 	case FRAME_REPORT:
-		return frame_append_report(plain, used, r->token, r->received);
+	case FRAME_FLOOR:
+		return frame_append_report(plain, used, r->kind, r->token, r->count);
 	default:
 		return frame_append(plain, used, room, r->packet, r->len);
 	}
@@ -83,7 +87,7 @@ check_again(const uint8_t *plain, size_t len, uint8_t *again, enum frame_padding
 		if (frame_next(again, padded, &again_pos, &s) != 1 ||
 		    s.kind != (r.packet != NULL ? FRAME_PACKET : r.kind))
 			abort();
-		if (s.len != r.len || s.token != r.token || s.received != r.received)
+		if (s.len != r.len || s.token != r.token || s.count != r.count)
 			abort();
 		if (r.packet != NULL && memcmp(s.packet, r.packet, r.len) != 0)
 			abort();

@@ -18,3 +18,14 @@ bucket_take(struct bucket *b, uint32_t rate, uint32_t size, uint64_t now_ms)
 	b->used_until_us = base + cost_us;
 	return true;
 }
+
+bool
+bucket_take_by_name(struct bucket *buckets, size_t count, const char *name, size_t len,
+    uint32_t rate, uint32_t size, uint64_t now_ms)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)name[i]) * 16777619u;
+	return bucket_take(&buckets[hash % count], rate, size, now_ms);
+}

@@ -23,12 +23,15 @@ header_len(uint8_t type)
 	switch (type) {
 	case FRAME_INIT:
 	case FRAME_NOTICE:
+	case FRAME_REKEY:
 		return FRAME_PREFIX_LEN;
 	case FRAME_RESPONSE:
 		return RESPONSE_HEADER_LEN;
 	case FRAME_DATA:
 	case FRAME_CONTROL:
 		return FRAME_HEADER_LEN;
+	case FRAME_GROUP:
+	case FRAME_GROUP_ONE:
 	case FRAME_MULTICAST:
 		return FRAME_MULTICAST_HEADER_LEN;
 	default:
@@ -39,7 +42,7 @@ header_len(uint8_t type)
 static uint16_t
 known_flags(enum frame_type type)
 {
-	return type == FRAME_MULTICAST ? FRAME_FLAG_SIGNED : 0;
+	return type == FRAME_MULTICAST || type == FRAME_GROUP ? FRAME_FLAG_SIGNED : 0;
 }
 
 int
@@ -120,8 +123,8 @@ static int
 read_count(struct wire_reader *in, struct frame_record *r)
 {
 	r->token = wire_u64(in);
-	if (r->kind == FRAME_REPORT)
-		r->received = wire_u64(in);
+	if (r->kind == FRAME_REPORT || r->kind == FRAME_FLOOR)
+		r->count = wire_u64(in);
 	return in->failed ? FRAME_BAD_RECORD : 1;
 }
 
@@ -143,7 +146,7 @@ frame_next(const uint8_t *plain, size_t len, size_t *pos, struct frame_record *r
 		*pos = len;
 		return 0;
 	}
-	if (kind > FRAME_REPORT)
+	if (kind > FRAME_FLOOR)
 		return FRAME_BAD_RECORD;
 	*r = (struct frame_record){.kind = kind};
 	rc = kind <= FRAME_SUPER ? read_packet(&in, r) : read_count(&in, r);
@@ -178,25 +181,26 @@ frame_append(uint8_t *plain, size_t used, size_t size, const uint8_t *packet, si
 }
 
 size_t
-frame_append_ask(uint8_t *plain, size_t used, uint64_t token)
+frame_append_ask(uint8_t *plain, size_t used, enum frame_kind kind, uint64_t token)
 {
 	struct wire_writer w;
 
 	wire_writer_init(&w, plain + used, FRAME_ASK_LEN);
-	wire_put_u8(&w, FRAME_ASK);
+	wire_put_u8(&w, (uint8_t)kind);
 	wire_put_u64(&w, token);
 	return used + w.pos;
 }
 
 size_t
-frame_append_report(uint8_t *plain, size_t used, uint64_t token, uint64_t received)
+frame_append_report(
+    uint8_t *plain, size_t used, enum frame_kind kind, uint64_t token, uint64_t count)
 {
 	struct wire_writer w;
 
 	wire_writer_init(&w, plain + used, FRAME_REPORT_LEN);
-	wire_put_u8(&w, FRAME_REPORT);
+	wire_put_u8(&w, (uint8_t)kind);
 	wire_put_u64(&w, token);
-	wire_put_u64(&w, received);
+	wire_put_u64(&w, count);
 	return used + w.pos;
 }
 

@@ -31,18 +31,21 @@ enum frame_type {
 	FRAME_RESPONSE = 0x02,
 	FRAME_NOTICE = 0x03,
 	FRAME_DATA = 0x10,
+	FRAME_GROUP = 0x20,	/* to all of a group */
+	FRAME_GROUP_ONE = 0x21, /* to one member of it */
 	FRAME_MULTICAST = 0x22,
 	FRAME_CONTROL = 0x30,
+	FRAME_REKEY = 0x31, /* of a key server; what follows is rekey's */
 };
 
-#define FRAME_FLAG_SIGNED 0x0001 /* multicast only */
+#define FRAME_FLAG_SIGNED 0x0001 /* multicast, and to all of a group */
 
 struct frame_header {
 	enum frame_type type;
 	uint16_t flags;
-	uint32_t index;	  /* receiver's index; multicast: sender id */
+	uint32_t index;	  /* receiver's index; multicast and groups: sender id */
 	uint64_t counter; /* 0 for handshakes and notices, as the index but for a response */
-	uint64_t key_id;  /* multicast only */
+	uint64_t key_id;  /* multicast; groups: the epoch, then the slot in the lower half */
 	size_t len;	  /* of the header: where the rest begins */
 };
 
@@ -55,8 +58,8 @@ enum frame_error {
 	FRAME_BAD_GSO = -6,    /* gso_size 0, or larger than the packet */
 };
 
-/* Reads the header: FRAME_PREFIX_LEN bytes of an init or notice, 8 of a response, else the whole.
- * Returns 0 or a negative enum frame_error. */
+/* Reads the header: FRAME_PREFIX_LEN bytes of an init, notice or rekey, 8 of a response, else the
+ * whole. Returns 0 or a negative enum frame_error. */
 int frame_parse(const uint8_t *message, size_t len, struct frame_header *h);
 /* Writes the header that h describes (h->len is not read). Returns its length. */
 size_t frame_write(uint8_t *out, const struct frame_header *h);
@@ -68,6 +71,9 @@ enum frame_kind {
 	FRAME_SUPER = 3,
 	FRAME_ASK = 4,
 	FRAME_REPORT = 5,
+	/* in groups: from which counter on may I read what you send to all? */
+	FRAME_ASK_FLOOR = 6,
+	FRAME_FLOOR = 7,
 };
 
 /* What a node takes, as it tells its peers. */
@@ -78,10 +84,10 @@ enum frame_kind {
 struct frame_record {
 	enum frame_kind kind;
 	uint16_t gso_size;     /* FRAME_SUPER only */
-	const uint8_t *packet; /* NULL for an ask and a report */
+	const uint8_t *packet; /* NULL from FRAME_ASK on */
 	size_t len;
-	uint64_t token;	   /* FRAME_ASK, FRAME_REPORT */
-	uint64_t received; /* FRAME_REPORT */
+	uint64_t token; /* from FRAME_ASK on */
+	uint64_t count; /* FRAME_REPORT: bytes received; FRAME_FLOOR: the counter */
 };
 
 /* The record at *pos, which moves behind it. Returns 1; 0 at the end or at good padding; a negative
@@ -93,10 +99,11 @@ size_t
 frame_append(uint8_t *plain, size_t used, size_t size, const uint8_t *packet, size_t packet_len);
 /* Writes what stands before a packet of this kind; gso_size: of FRAME_SUPER. Returns its length. */
 size_t frame_put_head(uint8_t *out, enum frame_kind kind, size_t packet_len, uint16_t gso_size);
-/* Append a record of kind FRAME_ASK or FRAME_REPORT where there is room for it. Return the new
- * length. */
-size_t frame_append_ask(uint8_t *plain, size_t used, uint64_t token);
-size_t frame_append_report(uint8_t *plain, size_t used, uint64_t token, uint64_t received);
+/* Append a record of FRAME_ASK_LEN (FRAME_ASK, FRAME_ASK_FLOOR) or FRAME_REPORT_LEN (FRAME_REPORT,
+ * FRAME_FLOOR), for which there is room. Return the new length. */
+size_t frame_append_ask(uint8_t *plain, size_t used, enum frame_kind kind, uint64_t token);
+size_t frame_append_report(
+    uint8_t *plain, size_t used, enum frame_kind kind, uint64_t token, uint64_t count);
 
 enum frame_padding { FRAME_PAD_NONE, FRAME_PAD_16, FRAME_PAD_BUCKETS };
 

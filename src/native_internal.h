@@ -13,8 +13,9 @@
 #include "multicast.h"
 #include "native.h"
 #include "peer.h"
-#include "session.h"
 #include "offload.h"
+#include "seen.h"
+#include "session.h"
 #include "stats.h"
 #include "wheel.h"
 #include "window.h"
@@ -23,7 +24,6 @@
 #define NATIVE_NOTICES_PER_S 100
 #define NATIVE_SENDER_BURST 3
 #define NATIVE_SENDER_SLOTS 1024
-#define NATIVE_SEEN_MAX 4096
 #define NATIVE_WAITING_MAX 32 /* packets of a lane that has no session yet */
 
 /* The kinds of control messages. */
@@ -53,15 +53,6 @@ struct native_lane {
 	struct native_lane *next_asked;
 };
 
-/*
- * What authenticates the messages that were heeded last. By their order alone the oldest gives way:
- * whoever has recorded fewer cannot choose some that drive each other out.
- */
-struct native_seen {
-	uint64_t seals[NATIVE_SEEN_MAX];
-	size_t next;
-};
-
 struct native {
 	const struct network *network;
 	struct native_callbacks cb;
@@ -81,14 +72,12 @@ struct native {
 	struct backlog_budget held_budget;
 
 	struct bucket handshakes, notices;
-	/* By a hash of the sender's part in the topic, which anybody can write: two senders that
-	 * share one wait for each other, no more. */
+	/* By the sender's part in the topic. */
 	struct bucket first_messages[NATIVE_SENDER_SLOTS];
 	struct bucket answers[NATIVE_SENDER_SLOTS];
 	struct bucket key_requests[NATIVE_SENDER_SLOTS];
-	/* Nothing else tells replays of these, which must not use up what their sender may have.
-	 * Apart, as notices come faster. */
-	struct native_seen seen_first, seen_notices;
+	/* Replays must not use up what their sender may have. Apart, as notices come faster. */
+	struct seen seen_first, seen_notices;
 	/* What others can make us tell people. */
 	struct log_limit strangers, silent;
 

@@ -96,7 +96,7 @@ check_records(struct native *n, const struct peer *p, bool simple, const struct 
 
 	while ((rc = frame_next(plain, len, &pos, &r)) == 1) {
 		*reason = STAT_RX_DROP_BATCH;
-		if (simple && r.kind != FRAME_PACKET)
+		if ((simple && r.kind != FRAME_PACKET) || r.kind > FRAME_REPORT)
 			return false;
 		if (r.packet != NULL &&
 		    !check_packet(n, p, remote, &r, plain + (r.packet - plain), &o, reason))
@@ -160,9 +160,11 @@ give(struct native *n, struct native_lane *l, uint8_t *packet, const struct fram
 		native_on_ask(l, r->token);
 		break;
 	case FRAME_REPORT:
-		native_on_report(l, r->token, r->received);
+		native_on_report(l, r->token, r->count);
 		break;
 	case FRAME_PADDING:
+	case FRAME_ASK_FLOOR:
+	case FRAME_FLOOR:
 		break;
 	}
 }

@@ -282,7 +282,7 @@ finish(struct native *n, struct native_lane *l, struct batch *b, uint64_t now_us
 	len = frame_pad(b->plain, b->used, b->size, n->padding);
 	if (*asks)
 		frame_append_ask(
-		    b->plain, ask_at, window_token(&l->window, len + SESSION_OVERHEAD));
+		    b->plain, ask_at, FRAME_ASK, window_token(&l->window, len + SESSION_OVERHEAD));
 	return len;
 }
 

@@ -8,7 +8,6 @@
 
 #include "native.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "aead_hash.h"
@@ -18,23 +17,8 @@
 static bool
 may(struct bucket *slots, const char *part, size_t len, uint64_t now_ms)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)part[i]) * 16777619u;
-	return bucket_take(&slots[hash % NATIVE_SENDER_SLOTS], 1, NATIVE_SENDER_BURST, now_ms);
-}
-
-/* Which of our answers are asked for is up to whoever writes topics: only such a level of a topic
- * is used for one of ours as a node of this network has. */
-static bool
-is_part(const struct native *n, const char *part, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)part[i]) && part[i] != '-' && part[i] != '_')
-			return false;
-	return len == strlen(n->ids[0].id.part) ||
-	       (n->network->plain_topics && (len == 8 || len == 32));
+	return bucket_take_by_name(
+	    slots, NATIVE_SENDER_SLOTS, part, len, 1, NATIVE_SENDER_BURST, now_ms);
 }
 
 void
@@ -43,42 +27,13 @@ native_answer(struct native *n, const struct network_topic *t, const struct noti
 {
 	char to[NETWORK_PART_MAX];
 
-	if (!is_part(n, t->from, t->from_len) || !may(n->answers, t->from, t->from_len, now_ms) ||
+	if (!network_is_part(n->network, t->from, t->from_len) ||
+	    !may(n->answers, t->from, t->from_len, now_ms) ||
 	    !bucket_take(&n->notices, NATIVE_NOTICES_PER_S, NATIVE_NOTICES_PER_S, now_ms))
 		return;
 	memcpy(to, t->from, t->from_len);
 	to[t->from_len] = '\0';
 	native_notice(n, v, to, from);
-}
-
-/* Handshakes and notices that come again. */
-
-/* What authenticates the message, found to be good: nobody chose it. */
-static uint64_t
-seal_of(const struct native_arrival *a)
-{
-	uint64_t seal;
-
-	memcpy(&seal, a->message + a->len - sizeof(seal), sizeof(seal));
-	return seal;
-}
-
-static bool
-came_before(const struct native_seen *seen, const struct native_arrival *a)
-{
-	uint64_t seal = seal_of(a);
-
-	for (size_t i = 0; i < NATIVE_SEEN_MAX; i++)
-		if (seen->seals[i] == seal)
-			return true;
-	return false;
-}
-
-static void
-remember(struct native_seen *seen, const struct native_arrival *a)
-{
-	seen->seals[seen->next] = seal_of(a);
-	seen->next = (seen->next + 1) % NATIVE_SEEN_MAX;
 }
 
 /* Handshakes. */
@@ -137,7 +92,7 @@ is_worth_opening(struct native *n, const struct native_arrival *a)
 {
 	if (handshake_check(n->network, &a->own->id, a->message, a->len) != 0)
 		stats_count(n->stats, STAT_RX_DROP_HANDSHAKE);
-	else if (came_before(&n->seen_first, a))
+	else if (seen_before(&n->seen_first, a->message, a->len))
 		stats_count(n->stats, STAT_RX_DROP_REPLAY);
 	else if (is_flood(n, a))
 		stats_count(n->stats, STAT_RX_DROP_FLOOD);
@@ -158,7 +113,7 @@ native_receive_init(struct native *n, const struct native_arrival *a)
 	if (!is_worth_opening(n, a))
 		return;
 	/* Even if it fails, such as under another's topic: it was paid for. */
-	remember(&n->seen_first, a);
+	seen_add(&n->seen_first, a->message, a->len);
 	if (handshake_accept(&h, n->network, own, a->message, a->len, a->topic.from,
 		a->topic.from_len, NULL, &hello) != 0) {
 		stats_count(n->stats, STAT_RX_DROP_HANDSHAKE);
@@ -232,11 +187,11 @@ native_receive_notice(struct native *n, const struct native_arrival *a)
 		stats_count(n->stats, STAT_RX_DROP_NOTICE);
 		return;
 	}
-	if (came_before(&n->seen_notices, a)) {
+	if (seen_before(&n->seen_notices, a->message, a->len)) {
 		stats_count(n->stats, STAT_RX_DROP_REPLAY);
 		return;
 	}
-	remember(&n->seen_notices, a);
+	seen_add(&n->seen_notices, a->message, a->len);
 	stats_count(n->stats, STAT_NOTICES_RECEIVED);
 	if (v.kind == NOTICE_PROBE && a->own != NULL && addr_equal(&a->own->id.addr, &v.from)) {
 		n->cb.probe(n->cb.arg, v.token);

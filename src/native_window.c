@@ -112,7 +112,7 @@ native_append_report(struct native_lane *l, uint8_t *plain, size_t used)
 	if (!l->asked)
 		return used;
 	native_forget_ask(l);
-	return frame_append_report(plain, used, l->asked_token, l->asked_received);
+	return frame_append_report(plain, used, FRAME_REPORT, l->asked_token, l->asked_received);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "network.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@
 
 #define TAG_LABEL "mv1 topic"
 #define SALT_LEN 16
-#define PART_TAG_LEN 8 /* bytes of a tag that its level in topics shows */
+#define PART_TAG_LEN 8	/* bytes of a tag that its level in topics shows */
+#define TAG_PART_LEN 11 /* characters that these take */
 #define BROADCAST_PART "broadcast"
 
 enum tag_kind {
@@ -188,6 +190,15 @@ network_topic_parse(const struct network *n, const char *topic, struct network_t
 	if (t->from_len == 0 || t->to_len == 0 || network_len != strlen(n->part))
 		return -1;
 	return memcmp(network, n->part, network_len) == 0 ? 0 : -1;
+}
+
+bool
+network_is_part(const struct network *n, const char *part, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)part[i]) && part[i] != '-' && part[i] != '_')
+			return false;
+	return len == TAG_PART_LEN || (n->plain_topics && (len == 8 || len == 32));
 }
 
 void

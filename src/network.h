@@ -88,4 +88,8 @@ const char *network_topic(const struct network *n, char *topic, const char *to, 
  */
 int network_topic_parse(const struct network *n, const char *topic, struct network_topic *t);
 
+/* Whether a level of a topic is such as a node of this network has: whoever writes topics would
+ * else choose where answers go. */
+bool network_is_part(const struct network *n, const char *part, size_t len);
+
 #endif

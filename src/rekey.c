@@ -14,7 +14,6 @@
 #include "frame.h"
 #include "wire.h"
 
-#define TYPE 0x31
 #define RIGHT 0x80
 
 /* Of all count wraps, the first one behind those of the parts before this one. */
@@ -38,7 +37,7 @@ static void
 put_head(struct wire_writer *w, const struct rekey *r, const char *group, size_t count)
 {
 	wire_put_u8(w, FRAME_VERSION);
-	wire_put_u8(w, TYPE);
+	wire_put_u8(w, FRAME_REKEY);
 	wire_put_u16(w, 0);
 	wire_put_u8(w, (uint8_t)strlen(group));
 	wire_put_bytes(w, group, strlen(group));
@@ -93,7 +92,7 @@ rekey_open(struct rekey *r, const char *group, const uint8_t server_key[AEAD_KEY
 	len -= AEAD_SIGNATURE_LEN;
 	wire_reader_init(&w, data, len);
 	known = wire_u8(&w) == FRAME_VERSION;
-	known = wire_u8(&w) == TYPE && known;
+	known = wire_u8(&w) == FRAME_REKEY && known;
 	known = wire_u16(&w) == 0 && known;
 	ours = read_group(&w, group);
 	r->epoch = wire_u32(&w);

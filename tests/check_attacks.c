@@ -1591,8 +1591,8 @@ START_TEST(reports_of_what_was_never_sent)
 
 	begin(_i, 3);
 	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
-		used = frame_append_report(plain, 0, tokens[i], tokens[3 - i]);
-		send_plain(plain, frame_append_ask(plain, used, tokens[i]));
+		used = frame_append_report(plain, 0, FRAME_REPORT, tokens[i], tokens[3 - i]);
+		send_plain(plain, frame_append_ask(plain, used, FRAME_ASK, tokens[i]));
 		ck_assert(world_passes(&w, evil, b));
 	}
 	ck_assert_uint_eq(count(b, STAT_RX_REPORTS), sizeof(tokens) / sizeof(tokens[0]));

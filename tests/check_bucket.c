@@ -95,6 +95,17 @@ START_TEST(bucket_keeps_its_rate)
 }
 END_TEST
 
+START_TEST(names_have_buckets_of_their_own)
+{
+	struct bucket buckets[64] = {0};
+
+	ck_assert(bucket_take_by_name(buckets, 64, "anna", 4, 1, 1, NOW));
+	ck_assert(!bucket_take_by_name(buckets, 64, "anna", 4, 1, 1, NOW));
+	ck_assert(bucket_take_by_name(buckets, 64, "bert", 4, 1, 1, NOW));
+	ck_assert(!bucket_take_by_name(buckets, 64, "anna and more", 4, 1, 1, NOW));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -110,6 +121,7 @@ main(void)
 	tcase_add_test(tc, bucket_does_not_overflow);
 	tcase_add_test(tc, bucket_is_not_emptied_by_refusals);
 	tcase_add_test(tc, bucket_keeps_its_rate);
+	tcase_add_test(tc, names_have_buckets_of_their_own);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

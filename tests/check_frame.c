@@ -33,6 +33,21 @@ static const struct sample {
 	    0x17, 0x18, 0x19, 0x20}},
     {{.type = FRAME_CONTROL, .index = 0x01020304, .counter = UINT64_MAX, .len = 16},
 	{0x91, 0x30, 0, 0, 1, 2, 3, 4, 255, 255, 255, 255, 255, 255, 255, 255}},
+    {{.type = FRAME_REKEY, .len = 4}, {0x91, 0x31, 0, 0}},
+    {{.type = FRAME_GROUP,
+	 .flags = FRAME_FLAG_SIGNED,
+	 .index = 0x01020304,
+	 .counter = 0x0506070809101112,
+	 .key_id = 0x1314151617181920,
+	 .len = 24},
+	{0x91, 0x20, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16,
+	    0x17, 0x18, 0x19, 0x20}},
+    {{.type = FRAME_GROUP_ONE,
+	 .index = 0xff020304,
+	 .counter = 1,
+	 .key_id = UINT64_C(7) << 32,
+	 .len = 24},
+	{0x91, 0x21, 0, 0, 0xff, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 7}},
 };
 
 /* The same bytes with nothing behind them, so that a sanitizer sees a read beyond their end. */
@@ -176,7 +191,8 @@ START_TEST(frame_refuses_every_unknown_flag)
 		message[2] = (uint8_t)(flag >> 8);
 		message[3] = (uint8_t)flag;
 		ck_assert_int_eq(parse(message, sizeof(message)),
-		    s->header.type == FRAME_MULTICAST && flag == FRAME_FLAG_SIGNED
+		    (s->header.type == FRAME_MULTICAST || s->header.type == FRAME_GROUP) &&
+			    flag == FRAME_FLAG_SIGNED
 			? 0
 			: FRAME_BAD_FLAGS);
 	}
@@ -270,14 +286,14 @@ START_TEST(frame_reads_questions_and_reports)
 	ck_assert_int_eq(frame_next(plain, sizeof(plain), &pos, &r), 1);
 	ck_assert_int_eq(r.kind, FRAME_REPORT);
 	ck_assert_uint_eq(r.token, UINT64_C(0x0102030405060708));
-	ck_assert_uint_eq(r.received, 256);
+	ck_assert_uint_eq(r.count, 256);
 	ck_assert_ptr_null(r.packet);
-	used = frame_append_report(again, 0, r.token, r.received);
+	used = frame_append_report(again, 0, FRAME_REPORT, r.token, r.count);
 	ck_assert_uint_eq(used, FRAME_REPORT_LEN);
 	ck_assert_int_eq(frame_next(plain, sizeof(plain), &pos, &r), 1);
 	ck_assert_int_eq(r.kind, FRAME_ASK);
 	ck_assert_uint_eq(r.token, 9);
-	used = frame_append_ask(again, used, r.token);
+	used = frame_append_ask(again, used, FRAME_ASK, r.token);
 	ck_assert_uint_eq(used, sizeof(again));
 	ck_assert_mem_eq(again, plain, sizeof(again));
 	ck_assert_int_eq(frame_next(plain, sizeof(plain), &pos, &r), 1);
@@ -320,7 +336,7 @@ START_TEST(frame_refuses_unknown_kinds)
 {
 	uint8_t plain[] = {6, 0, 4, 0, 1, 'a', 'b', 'c', 'd'};
 
-	for (int kind = FRAME_REPORT + 1; kind <= UINT8_MAX; kind++) {
+	for (int kind = FRAME_FLOOR + 1; kind <= UINT8_MAX; kind++) {
 		plain[0] = (uint8_t)kind;
 		expect(plain, sizeof(plain), FRAME_BAD_RECORD, 0);
 	}
