@@ -8,6 +8,7 @@
 
 #include "frame.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
