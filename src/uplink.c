@@ -118,7 +118,7 @@ uplink_free(struct uplink *u)
 }
 
 static struct uplink_broker *
-make_brokers(const struct settings_broker *settings, size_t count, char **error)
+make_list(const struct settings_broker *settings, size_t count, char **error)
 {
 	struct uplink_broker *brokers = calloc(count, sizeof(brokers[0]));
 
@@ -221,33 +221,67 @@ pace(struct uplink *u, size_t bytes)
 	wheel_set(u->p.wheel, &u->pace_timer, (due_us + 999) / 1000, on_due, u);
 }
 
-int
-uplink_set_brokers(
-    struct uplink *u, const struct settings_broker *settings, size_t count, char **error)
+struct uplink_brokers *
+uplink_make_brokers(const struct settings_broker *settings, size_t count, char **error)
 {
-	struct uplink_broker *brokers = make_brokers(settings, count, error);
+	struct uplink_brokers *new = calloc(1, sizeof(*new));
+
+	*error = NULL;
+	if (new == NULL)
+		return NULL;
+	new->count = count;
+	new->list = make_list(settings, count, error);
+	if (new->list == NULL) {
+		free(new);
+		return NULL;
+	}
+	return new;
+}
+
+void
+uplink_free_brokers(struct uplink_brokers *brokers)
+{
+	if (brokers == NULL)
+		return;
+	free_brokers(brokers->list, brokers->count);
+	free(brokers);
+}
+
+void
+uplink_use_brokers(struct uplink *u, struct uplink_brokers *new)
+{
 	bool keep = false;
 	size_t same;
 
-	if (brokers == NULL)
-		return -1;
 	if (u->brokers != NULL) {
-		same = find_broker(brokers, count, uplink_current(u)->settings->url);
-		keep = same < count && u->link != NULL;
+		same = find_broker(new->list, new->count, uplink_current(u)->settings->url);
+		keep = same < new->count && u->link != NULL;
 		if (keep)
-			keep_link(u, &brokers[same]);
+			keep_link(u, &new->list[same]);
 		else
 			end_connection(u);
-		u->current = same < count ? same : 0;
+		u->current = same < new->count ? same : 0;
 	}
 	free_brokers(u->brokers, u->broker_count);
-	u->brokers = brokers;
-	u->broker_count = count;
+	u->brokers = new->list;
+	u->broker_count = new->count;
+	free(new);
 	u->failed_in_row = 0;
 	if (keep)
 		apply_limits(u);
 	else if (u->state != UPLINK_STOPPED)
 		uplink_attempt(u);
+}
+
+int
+uplink_set_brokers(
+    struct uplink *u, const struct settings_broker *settings, size_t count, char **error)
+{
+	struct uplink_brokers *brokers = uplink_make_brokers(settings, count, error);
+
+	if (brokers == NULL)
+		return -1;
+	uplink_use_brokers(u, brokers);
 	return 0;
 }
 

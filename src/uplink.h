@@ -23,6 +23,7 @@ struct link_message;
 struct resolver;
 struct stats;
 struct uplink;
+struct uplink_brokers;
 struct wheel;
 
 struct uplink_topic {
@@ -68,6 +69,13 @@ void uplink_free(struct uplink *u);
  */
 int uplink_set_brokers(
     struct uplink *u, const struct settings_broker *brokers, size_t count, char **error);
+/* The same in two steps, of which only the first can fail: brokers that can be used, freed by one
+ * of the other two. */
+struct uplink_brokers *
+uplink_make_brokers(const struct settings_broker *brokers, size_t count, char **error);
+void uplink_use_brokers(struct uplink *u, struct uplink_brokers *brokers);
+/* Accepts NULL. */
+void uplink_free_brokers(struct uplink_brokers *brokers);
 /* The topics to subscribe to; copied. Subscribes to new ones and unsubscribes from those gone.
  * Returns 0, or -1 with ENOMEM. */
 int uplink_set_topics(struct uplink *u, const struct uplink_topic *topics, size_t count);

@@ -38,6 +38,11 @@ struct uplink_broker {
 	uint64_t told_ms;
 };
 
+struct uplink_brokers {
+	struct uplink_broker *list;
+	size_t count;
+};
+
 struct uplink_subscription {
 	char *topic;
 	bool required, no_local;
