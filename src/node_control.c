@@ -9,19 +9,14 @@
 
 #include <cjson/cJSON.h>
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "control.h"
 #include "aead_hash.h"
-#include "log.h"
 #include "native.h"
 #include "packet.h"
 #include "peer.h"
 #include "settings.h"
-#include "ticker.h"
 #include "tun.h"
 #include "uplink.h"
 #include "util.h"
@@ -54,28 +49,28 @@ report_interface(const struct node *n, cJSON *o)
 	cJSON *addresses, *forwards;
 
 	cJSON_AddStringToObject(o, "name", tun_name(n->tun));
-	cJSON_AddNumberToObject(o, "mtu", n->fixed->mtu);
+	cJSON_AddNumberToObject(o, "mtu", n->daemon.fixed->mtu);
 	cJSON_AddBoolToObject(o, "up", n->interface_up);
 	addresses = cJSON_AddArrayToObject(o, "addresses");
-	for (size_t i = 0; i < n->fixed->addr_count; i++)
-		add_prefix(addresses, &n->fixed->addrs[i]);
+	for (size_t i = 0; i < n->daemon.fixed->addr_count; i++)
+		add_prefix(addresses, &n->daemon.fixed->addrs[i]);
 	forwards = cJSON_AddArrayToObject(o, "forwards");
-	for (size_t i = 0; i < n->settings->forward_count; i++)
-		add_addr(forwards, &n->settings->forwards[i]);
+	for (size_t i = 0; i < n->daemon.settings->forward_count; i++)
+		add_addr(forwards, &n->daemon.settings->forwards[i]);
 }
 
 static void
 report_traffic(const struct node *n, cJSON *traffic, cJSON *drops)
 {
-	add_count(traffic, "tx_packets", n->stats.value[STAT_TX_PACKETS]);
-	add_count(traffic, "tx_bytes", n->stats.value[STAT_TX_BYTES]);
-	add_count(traffic, "rx_packets", n->stats.value[STAT_RX_PACKETS]);
-	add_count(traffic, "rx_bytes", n->stats.value[STAT_RX_BYTES]);
-	add_count(traffic, "tx_drops", stats_sum(&n->stats, "tx_drop_"));
-	add_count(traffic, "rx_drops", stats_sum(&n->stats, "rx_drop_"));
+	add_count(traffic, "tx_packets", n->daemon.stats.value[STAT_TX_PACKETS]);
+	add_count(traffic, "tx_bytes", n->daemon.stats.value[STAT_TX_BYTES]);
+	add_count(traffic, "rx_packets", n->daemon.stats.value[STAT_RX_PACKETS]);
+	add_count(traffic, "rx_bytes", n->daemon.stats.value[STAT_RX_BYTES]);
+	add_count(traffic, "tx_drops", stats_sum(&n->daemon.stats, "tx_drop_"));
+	add_count(traffic, "rx_drops", stats_sum(&n->daemon.stats, "rx_drop_"));
 	for (enum stat_id id = 0; id < STAT_COUNT; id++)
-		if (strstr(stats_info(id)->name, "_drop_") != NULL && n->stats.value[id] > 0)
-			add_count(drops, stats_info(id)->name, n->stats.value[id]);
+		if (strstr(stats_info(id)->name, "_drop_") != NULL && n->daemon.stats.value[id] > 0)
+			add_count(drops, stats_info(id)->name, n->daemon.stats.value[id]);
 }
 
 static void
@@ -100,8 +95,8 @@ report_peer_counts(const struct node *n, cJSON *o)
 static void
 report_warnings(const struct node *n, cJSON *array)
 {
-	const char *password =
-	    n->fixed->wire == WIRE_NATIVE ? n->settings->password : n->fixed->password;
+	const char *password = n->daemon.fixed->wire == WIRE_NATIVE ? n->daemon.settings->password
+								    : n->daemon.fixed->password;
 
 	if (password == NULL && dataplane_uses_old_wire(n->dataplane))
 		cJSON_AddItemToArray(
@@ -109,7 +104,7 @@ report_warnings(const struct node *n, cJSON *array)
 			       dataplane_native(n->dataplane) == NULL
 				   ? "packets are not encrypted"
 				   : "packets of peers with wire mqtt_vpn are not encrypted"));
-	if (n->stats.value[STAT_ADDRESS_CONFLICTS] > 0)
+	if (n->daemon.stats.value[STAT_ADDRESS_CONFLICTS] > 0)
 		cJSON_AddItemToArray(array,
 		    cJSON_CreateString("another node uses our address (see address_conflicts)"));
 	if (!n->interface_up)
@@ -136,7 +131,7 @@ add_key(cJSON *o, const char *name, const uint8_t *key)
 static void
 report_wire(const struct node *n, cJSON *o)
 {
-	const struct settings *s = n->fixed;
+	const struct settings *s = n->daemon.fixed;
 	bool native = s->wire == WIRE_NATIVE, pubkey = native && s->mode == MODE_PUBKEY;
 
 	add_text(o, "wire", native ? "native" : "mqtt_vpn");
@@ -154,12 +149,10 @@ on_status(void *arg, const char *argument, char **error)
 	struct node *n = arg;
 	cJSON *o = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
-	cJSON_AddNumberToObject(o, "pid", getpid());
-	add_count(o, "uptime_ms", util_now_ms() - n->started_ms);
+	daemon_report(&n->daemon, o);
 	report_wire(n, o);
 	report_interface(n, cJSON_AddObjectToObject(o, "interface"));
-	uplink_report(n->uplink, cJSON_AddObjectToObject(o, "link"));
+	uplink_report(n->daemon.uplink, cJSON_AddObjectToObject(o, "link"));
 	report_peer_counts(n, cJSON_AddObjectToObject(o, "peers"));
 	report_traffic(
 	    n, cJSON_AddObjectToObject(o, "traffic"), cJSON_AddObjectToObject(o, "drops"));
@@ -255,39 +248,14 @@ on_peers(void *arg, const char *argument, char **error)
 	return o;
 }
 
-static uint64_t
-resident_bytes(void)
-{
-	char *text = util_read_file("/proc/self/statm", 256);
-	unsigned long long pages = 0;
-
-	if (text != NULL && sscanf(text, "%*u %llu", &pages) != 1)
-		pages = 0;
-	free(text);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static cJSON *
 on_stats(void *arg, const char *argument, char **error)
 {
 	struct node *n = arg;
-	cJSON *o = cJSON_CreateObject(), *array, *gauges;
+	cJSON *o = cJSON_CreateObject(), *gauges;
 
 	node_report_stages(n, cJSON_AddObjectToObject(o, "stages"));
-	array = cJSON_AddArrayToObject(o, "stats");
-	for (enum stat_id id = 0; id < STAT_COUNT; id++) {
-		const struct stat_info *info = stats_info(id);
-		cJSON *item = cJSON_CreateObject();
-
-		cJSON_AddStringToObject(item, "name", info->name);
-		cJSON_AddStringToObject(item, "unit", info->unit);
-		cJSON_AddStringToObject(item, "help", info->help);
-		add_count(item, "value", n->stats.value[id]);
-		cJSON_AddItemToArray(array, item);
-	}
-	gauges = cJSON_AddObjectToObject(o, "gauges");
-	add_count(gauges, "rss_bytes", resident_bytes());
-	add_count(gauges, "wakeups", ticker_wakeups(n->ticker));
+	gauges = daemon_report_stats(&n->daemon, o);
 	add_count(gauges, "packet_memory", packet_pool_used(n->pool));
 	add_count(gauges, "packet_allocations", packet_pool_allocations(n->pool));
 	return o;
@@ -297,40 +265,14 @@ static cJSON *
 on_reload(void *arg, const char *argument, char **error)
 {
 	struct node *n = arg;
-	char *restart, *rest, *name;
-	cJSON *o, *array;
 
-	if (node_reload(n, &restart, error) == -1) {
-		log_error("reload: %s; the old configuration stays in force",
-		    *error != NULL ? *error : "out of memory");
-		return NULL;
-	}
-	o = cJSON_CreateObject();
-	cJSON_AddBoolToObject(o, "reloaded", true);
-	array = cJSON_AddArrayToObject(o, "restart_needed");
-	rest = restart;
-	while ((name = strsep(&rest, ",")) != NULL)
-		cJSON_AddItemToArray(array, cJSON_CreateString(name + strspn(name, " ")));
-	free(restart);
-	return o;
+	return daemon_command_reload(&n->daemon, error);
 }
 
 static cJSON *
 on_log(void *arg, const char *argument, char **error)
 {
-	enum log_level level;
-	cJSON *o;
-
-	if (log_level_parse(argument, &level) == -1) {
-		*error = util_format(
-		    "'%s' is not a log level: expected error, warning, notice, info or debug",
-		    argument);
-		return NULL;
-	}
-	log_set_level(level);
-	o = cJSON_CreateObject();
-	cJSON_AddStringToObject(o, "level", log_level_name(level));
-	return o;
+	return daemon_command_log(argument, error);
 }
 
 const struct control_command node_commands[] = {
@@ -341,15 +283,3 @@ const struct control_command node_commands[] = {
     {"log", on_log},
     {NULL, NULL},
 };
-
-void
-node_log_stats(const struct node *n)
-{
-	char summary[1024];
-
-	log_notice("%s", uplink_summary(n->uplink, summary, sizeof(summary)));
-	for (enum stat_id id = 0; id < STAT_COUNT; id++)
-		if (n->stats.value[id] > 0)
-			log_notice("%s %llu", stats_info(id)->name,
-			    (unsigned long long)n->stats.value[id]);
-}

@@ -11,7 +11,6 @@
 #include <event2/event.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "dataplane.h"
@@ -21,9 +20,7 @@
 #include "netlink.h"
 #include "peer.h"
 #include "resolve.h"
-#include "service.h"
 #include "settings.h"
-#include "ticker.h"
 #include "tun.h"
 #include "uplink.h"
 #include "util.h"
@@ -37,12 +34,12 @@ transmit(struct node *n)
 {
 	uint64_t now = util_now_ms();
 
-	if (!uplink_is_up(n->uplink))
+	if (!uplink_is_up(n->daemon.uplink))
 		return;
 	do {
-		if (uplink_blocked(n->uplink)) {
+		if (uplink_blocked(n->daemon.uplink)) {
 			if (dataplane_waiting(n->dataplane) > 0)
-				stats_count(&n->stats, STAT_TX_BLOCKED);
+				stats_count(&n->daemon.stats, STAT_TX_BLOCKED);
 			return;
 		}
 	} while (dataplane_transmit(n->dataplane, now));
@@ -53,7 +50,7 @@ transmit(struct node *n)
 static void
 answer(struct node *n)
 {
-	if (uplink_is_up(n->uplink) && !uplink_blocked(n->uplink))
+	if (uplink_is_up(n->daemon.uplink) && !uplink_blocked(n->daemon.uplink))
 		dataplane_answer(n->dataplane, util_now_ms());
 }
 
@@ -72,7 +69,7 @@ on_tun_lost(void *arg)
 {
 	struct node *n = arg;
 
-	stats_count(&n->stats, STAT_TX_DROP_MALFORMED);
+	stats_count(&n->daemon.stats, STAT_TX_DROP_MALFORMED);
 }
 
 static void
@@ -112,7 +109,7 @@ on_clock(void *arg)
 int
 node_make_turn(struct node *n)
 {
-	n->turn = event_new(n->base, -1, 0, on_turn, n);
+	n->turn = event_new(n->daemon.base, -1, 0, on_turn, n);
 	return n->turn != NULL ? 0 : -1;
 }
 
@@ -121,11 +118,11 @@ on_tun_gone(void *arg, int cause)
 {
 	struct node *n = arg;
 
-	if (n->stopping) /* the device and netlink both tell */
+	if (n->daemon.stopping) /* the device and netlink both tell */
 		return;
 	log_error("interface %s is gone (%s): it was removed from outside", tun_name(n->tun),
 	    strerror(cause));
-	node_stop(n, NODE_EXIT_FAULT);
+	daemon_stop(&n->daemon, DAEMON_EXIT_FAULT);
 }
 
 static int
@@ -133,7 +130,7 @@ on_publish(void *arg, const char *topic, const void *message, size_t len)
 {
 	struct node *n = arg;
 
-	return uplink_publish(n->uplink, topic, message, len);
+	return uplink_publish(n->daemon.uplink, topic, message, len);
 }
 
 static bool
@@ -141,7 +138,7 @@ on_connected(void *arg)
 {
 	struct node *n = arg;
 
-	return uplink_is_up(n->uplink);
+	return uplink_is_up(n->daemon.uplink);
 }
 
 static int
@@ -164,15 +161,15 @@ on_probe_seen(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
 	uint64_t now = util_now_ms();
 	char text[ADDR_TEXT_MAX];
 
-	if (uplink_probe_returned(n->uplink, token))
+	if (uplink_probe_returned(n->daemon.uplink, token))
 		return;
-	stats_count(&n->stats, STAT_ADDRESS_CONFLICTS);
+	stats_count(&n->daemon.stats, STAT_ADDRESS_CONFLICTS);
 	if (n->conflict_told_ms != 0 && now < n->conflict_told_ms + CONFLICT_TELL_MS)
 		return;
 	n->conflict_told_ms = now;
 	log_warning(
-	    "another node uses our address %s", addr_format(&n->fixed->addrs[0].addr, text));
-	uplink_probe(n->uplink);
+	    "another node uses our address %s", addr_format(&n->daemon.fixed->addrs[0].addr, text));
+	uplink_probe(n->daemon.uplink);
 }
 
 static void
@@ -194,8 +191,8 @@ on_message(void *arg, const struct link_message *m)
 		return;
 	n->expiry_checked_ms = now;
 	if (peer_table_next_expiry(n->peers) != UINT64_MAX)
-		wheel_set(ticker_wheel(n->ticker), &n->expiry_timer,
-		    peer_table_next_expiry(n->peers), on_expiry, n);
+		wheel_set(n->daemon.wheel, &n->expiry_timer, peer_table_next_expiry(n->peers),
+		    on_expiry, n);
 }
 
 static void
@@ -212,23 +209,13 @@ on_send_probe(void *arg, const uint8_t token[UPLINK_TOKEN_LEN])
 	return dataplane_probe(n->dataplane, token);
 }
 
-static void
-tell_service_manager(const struct node *n)
-{
-	char summary[1024], text[1100];
-
-	snprintf(
-	    text, sizeof(text), "STATUS=%s", uplink_summary(n->uplink, summary, sizeof(summary)));
-	service_notify(text);
-}
-
 void
 node_limit_messages(struct node *n)
 {
 	if (dataplane_native(n->dataplane) != NULL)
 		native_limit(dataplane_native(n->dataplane),
-		    uplink_max_payload(n->uplink, NETWORK_TOPIC_MAX),
-		    uplink_counts_messages(n->uplink));
+		    uplink_max_payload(n->daemon.uplink, NETWORK_TOPIC_MAX),
+		    uplink_counts_messages(n->daemon.uplink));
 }
 
 static void
@@ -239,11 +226,11 @@ on_up(void *arg)
 	node_limit_messages(n);
 	if (dataplane_native(n->dataplane) != NULL)
 		native_up(dataplane_native(n->dataplane),
-		    uplink_max_payload(n->uplink, NETWORK_TOPIC_MAX), util_now_ms());
+		    uplink_max_payload(n->daemon.uplink, NETWORK_TOPIC_MAX), util_now_ms());
 	on_ready(n); /* what has waited */
 	node_routes_default(n, true);
 	node_hooks_tell(n, true);
-	tell_service_manager(n);
+	daemon_tell_link(&n->daemon);
 }
 
 static void
@@ -253,7 +240,7 @@ on_down(void *arg)
 
 	node_routes_default(n, false);
 	node_hooks_tell(n, false);
-	tell_service_manager(n);
+	daemon_tell_link(&n->daemon);
 }
 
 /* Answers go first, but where they are all that the broker grants, packets have the next turn. */
@@ -264,7 +251,7 @@ on_writable(void *arg)
 
 	if (!n->owes_turn)
 		answer(n);
-	n->owes_turn = uplink_blocked(n->uplink);
+	n->owes_turn = uplink_blocked(n->daemon.uplink);
 	transmit(n);
 	answer(n);
 }
@@ -276,8 +263,8 @@ node_on_network_change(void *arg, enum netlink_change change)
 
 	switch (change) {
 	case NETLINK_UPLINK_CAME:
-		resolver_refresh(n->resolver);
-		uplink_network_changed(n->uplink);
+		resolver_refresh(n->daemon.resolver);
+		uplink_network_changed(n->daemon.uplink);
 		break;
 	case NETLINK_OWN_GONE:
 		on_tun_gone(n, ENODEV);

@@ -61,16 +61,16 @@ on_done(void *arg, const struct child_result *r)
 static void
 start(struct node *n, const char *command, bool up)
 {
-	char *addresses = addresses_text(n->fixed);
+	char *addresses = addresses_text(n->daemon.fixed);
 	char *env[ENV_COUNT + 1] = {
 	    util_format("MQTT_VPN_EVENT=%s", up ? "up" : "down"),
 	    util_format("MQTT_VPN_INTERFACE=%s", tun_name(n->tun)),
 	    util_format("MQTT_VPN_ADDRESSES=%s", addresses != NULL ? addresses : ""),
-	    util_format("MQTT_VPN_BROKER=%s", uplink_broker_url(n->uplink)),
-	    util_format("MQTT_VPN_MTU=%u", n->fixed->mtu),
+	    util_format("MQTT_VPN_BROKER=%s", uplink_broker_url(n->daemon.uplink)),
+	    util_format("MQTT_VPN_MTU=%u", n->daemon.fixed->mtu),
 	};
 
-	n->hooks.running = child_run(n->children, command, env, HOOK_TIMEOUT_MS, on_done, n);
+	n->hooks.running = child_run(n->daemon.children, command, env, HOOK_TIMEOUT_MS, on_done, n);
 	if (n->hooks.running == NULL)
 		log_error("%s hook: %s", up ? "up" : "down", strerror(errno));
 	for (size_t i = 0; i < ENV_COUNT; i++)
@@ -86,7 +86,7 @@ run(struct node *n)
 	if (n->hooks.running != NULL || n->hooks.told_up == n->hooks.is_up)
 		return;
 	n->hooks.told_up = n->hooks.is_up;
-	command = n->hooks.is_up ? n->settings->up : n->settings->down;
+	command = n->hooks.is_up ? n->daemon.settings->up : n->daemon.settings->down;
 	if (command != NULL)
 		start(n, command, n->hooks.is_up);
 }

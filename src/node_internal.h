@@ -12,12 +12,11 @@
 
 #include "addr.h"
 #include "control.h"
+#include "daemon.h"
 #include "dataplane.h"
 #include "netlink.h"
 #include "network.h"
-#include "stats.h"
 #include "tun.h"
-#include "uplink.h"
 #include "wheel.h"
 
 struct aead_cipher;
@@ -27,9 +26,6 @@ struct event;
 struct native_traffic;
 struct packet_pool;
 struct settings;
-
-#define NODE_SIGNALS 4
-#define NODE_EXIT_FAULT 2
 
 /* Peers' routes in the kernel, and what keeps the path to the broker out of a default route. */
 struct node_routes {
@@ -48,17 +44,7 @@ struct node_hooks {
 };
 
 struct node {
-	const struct options *options; /* borrowed */
-	struct settings *fixed;	       /* of the start: interface, addresses, wire, identity */
-	struct settings *settings; /* in force: brokers, peers, hooks, log level; may be fixed */
-	char client_id[160];
-	uint64_t started_ms;
-	int status;
-
-	struct event_base *base;
-	struct ticker *ticker;
-	struct child_pool *children;
-	struct resolver *resolver;
+	struct daemon daemon;
 	struct netlink *netlink;
 	struct packet_pool *pool;
 	struct aead_cipher *cipher;
@@ -66,18 +52,14 @@ struct node {
 	struct peer_table *peers;
 	struct network network; /* of the native wire */
 	struct dataplane *dataplane;
-	struct uplink *uplink;
-	struct control *control;
-	struct event *signals[NODE_SIGNALS];
 	struct event *turn; /* to send what became ready while other things were done */
 
-	struct stats stats;
 	struct node_routes routes;
 	struct node_hooks hooks;
-	struct wheel_timer expiry_timer, watchdog_timer, stop_timer;
+	struct wheel_timer expiry_timer;
 	uint64_t expiry_checked_ms;
 	uint64_t conflict_told_ms; /* 0 for never */
-	bool interface_up, stopping;
+	bool interface_up;
 	bool owes_turn; /* to packets, as answers took the last one */
 };
 
@@ -102,15 +84,10 @@ void node_routes_clear(struct node *n);
 void node_hooks_tell(struct node *n, bool up);
 bool node_hooks_idle(const struct node *n);
 
-/* node_reload.c: takes a new configuration. Returns 0 with a new string (or NULL) in *restart, or
- * -1 with one in *error. */
-int node_reload(struct node *n, char **restart, char **error);
+/* node_reload.c */
+void node_on_reloaded(void *arg);
 int node_apply_peers(struct node *n);
 int node_apply_topics(struct node *n);
-
-/* node_network.c: derives the network's keys from the settings, which takes a second with a
- * passphrase. Returns 0, or -1 with a new string in *error. */
-int node_make_network(struct node *n, char **error);
 
 /* node_stages.c: the members of "stages", and those that tell what is on the way to a peer. */
 void node_report_stages(const struct node *n, struct cJSON *o);
@@ -118,9 +95,5 @@ void node_report_window(const struct native_traffic *t, struct cJSON *o);
 
 /* node_control.c */
 extern const struct control_command node_commands[];
-void node_log_stats(const struct node *n);
-
-/* node.c: begins an orderly end. */
-void node_stop(struct node *n, int status);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * A new configuration for a running node: what can change does so without losing the connection,
- * what cannot is named, and a configuration with an error changes nothing.
+ * What a node does by its settings and by those that replace them while it runs: peers and topics.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,11 +14,9 @@
 #include "compat.h"
 #include "log.h"
 #include "native.h"
-#include "options.h"
 #include "peer.h"
 #include "settings.h"
 #include "uplink.h"
-#include "util.h"
 
 static struct peer_spec
 spec_of(const struct settings_peer *p)
@@ -38,7 +35,7 @@ spec_of(const struct settings_peer *p)
 int
 node_apply_peers(struct node *n)
 {
-	const struct settings *s = n->settings;
+	const struct settings *s = n->daemon.settings;
 	bool old_wire = false;
 	int rc = 0;
 
@@ -54,7 +51,7 @@ node_apply_peers(struct node *n)
 		}
 	}
 	peer_table_sweep(n->peers);
-	if (n->fixed->wire == WIRE_NATIVE)
+	if (n->daemon.fixed->wire == WIRE_NATIVE)
 		dataplane_set_password(n->dataplane, s->password);
 	dataplane_use_old_wire(n->dataplane, old_wire);
 	return rc;
@@ -87,15 +84,15 @@ list_native(struct node *n, struct topic_list *l)
 	const struct network_id *id;
 
 	for (size_t i = 0; (id = native_id(native, i)) != NULL; i++)
-		network_topic(
-		    &n->network, next_topic(l, i < n->fixed->addr_count, false), id->part, "+");
+		network_topic(&n->network, next_topic(l, i < n->daemon.fixed->addr_count, false),
+		    id->part, "+");
 	network_topic(&n->network, next_topic(l, false, true), n->network.broadcast_part, "+");
 }
 
 static void
 list_old(struct node *n, struct topic_list *l)
 {
-	const struct settings *fixed = n->fixed, *s = n->settings;
+	const struct settings *fixed = n->daemon.fixed, *s = n->daemon.settings;
 
 	for (size_t i = 0; i < fixed->addr_count; i++)
 		compat_topic(next_topic(l, fixed->wire == WIRE_MQTT_VPN, false),
@@ -109,8 +106,8 @@ list_old(struct node *n, struct topic_list *l)
 int
 node_apply_topics(struct node *n)
 {
-	const struct settings *s = n->settings;
-	size_t most = 2 * (n->fixed->addr_count + s->forward_count + 1);
+	const struct settings *s = n->daemon.settings;
+	size_t most = 2 * (n->daemon.fixed->addr_count + s->forward_count + 1);
 	struct native *native = dataplane_native(n->dataplane);
 	struct topic_list l = {calloc(most, sizeof(l.topics[0])), calloc(most, TOPIC_MAX), 0};
 	int rc = -1;
@@ -124,7 +121,7 @@ node_apply_topics(struct node *n)
 	}
 	if (dataplane_uses_old_wire(n->dataplane))
 		list_old(n, &l);
-	rc = uplink_set_topics(n->uplink, l.topics, l.count);
+	rc = uplink_set_topics(n->daemon.uplink, l.topics, l.count);
 out:
 	free(l.topics);
 	free(l.text);
@@ -133,41 +130,13 @@ out:
 	return rc;
 }
 
-static void
-replace_settings(struct node *n, struct settings *s)
+void
+node_on_reloaded(void *arg)
 {
-	if (n->settings != n->fixed)
-		settings_free(n->settings);
-	n->settings = s;
-}
+	struct node *n = arg;
 
-static void
-warn(const char *text)
-{
-	log_warning("%s", text);
-}
-
-int
-node_reload(struct node *n, char **restart, char **error)
-{
-	struct settings *s = settings_load(n->options, warn, error);
-
-	*restart = NULL;
-	if (s == NULL)
-		return -1;
-	if (uplink_set_brokers(n->uplink, s->brokers, s->broker_count, error) == -1) {
-		settings_free(s);
-		return -1;
-	}
 	node_limit_messages(n);
-	replace_settings(n, s);
-	log_set_level(s->log_level);
 	if (node_apply_peers(n) == -1 || node_apply_topics(n) == -1)
 		log_error("reload: %s", strerror(errno));
 	node_routes_apply(n);
-	stats_count(&n->stats, STAT_RELOADS);
-	*restart = settings_restart_needed(n->fixed, s);
-	log_notice("configuration reloaded%s%s",
-	    *restart != NULL ? "; only a restart changes: " : "", *restart != NULL ? *restart : "");
-	return 0;
 }

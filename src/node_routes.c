@@ -44,8 +44,8 @@ contains_route(const struct prefix *routes, size_t count, const struct prefix *p
 static bool
 in_own_network(const struct node *n, const struct addr *a)
 {
-	for (size_t i = 0; i < n->fixed->addr_count; i++)
-		if (prefix_contains(&n->fixed->addrs[i], a))
+	for (size_t i = 0; i < n->daemon.fixed->addr_count; i++)
+		if (prefix_contains(&n->daemon.fixed->addrs[i], a))
 			return true;
 	return false;
 }
@@ -55,7 +55,7 @@ in_own_network(const struct node *n, const struct addr *a)
 static struct prefix *
 wanted_routes(const struct node *n, size_t *count)
 {
-	const struct settings *s = n->settings;
+	const struct settings *s = n->daemon.settings;
 	struct prefix *routes;
 	size_t most = 0;
 
@@ -210,7 +210,7 @@ node_routes_apply(struct node *n)
 void
 node_routes_restore(struct node *n)
 {
-	const struct settings *s = n->fixed;
+	const struct settings *s = n->daemon.fixed;
 	char text[PREFIX_TEXT_MAX];
 
 	for (size_t i = 0; i < s->addr_count; i++)

@@ -22,7 +22,7 @@ add_count(cJSON *o, const char *name, uint64_t value)
 static void
 add_stat(cJSON *o, const char *name, const struct node *n, enum stat_id id)
 {
-	add_count(o, name, n->stats.value[id]);
+	add_count(o, name, n->daemon.stats.value[id]);
 }
 
 /* null for what is not known, or not at all so. */
@@ -71,7 +71,7 @@ report_messages(cJSON *o, uint64_t messages, uint64_t packets, uint64_t bytes)
 static void
 report_both_ways(const struct node *n, cJSON *o)
 {
-	const uint64_t *value = n->stats.value;
+	const uint64_t *value = n->daemon.stats.value;
 
 	report_messages(cJSON_AddObjectToObject(o, "tx"), value[STAT_TX_MESSAGES],
 	    value[STAT_TX_PACKETS], value[STAT_TX_BYTES]);
@@ -85,7 +85,7 @@ report_link(const struct node *n, cJSON *o)
 {
 	cJSON *link = cJSON_CreateObject();
 
-	uplink_report(n->uplink, link);
+	uplink_report(n->daemon.uplink, link);
 	cJSON_AddItemToObject(o, "path", cJSON_DetachItemFromObject(link, "path"));
 	cJSON_Delete(link);
 	add_stat(o, "blocked", n, STAT_TX_BLOCKED);
