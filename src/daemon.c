@@ -28,9 +28,8 @@
 #include "ticker.h"
 #include "util.h"
 
-/* What an announced absurd length may take before it fails. */
-#define MEMORY_MARGIN (32u * 1024 * 1024)
 #define STOP_TIMEOUT_MS 5000
+#define CONFLICT_TELL_MS 60000
 
 /* Signals, and the end. */
 
@@ -103,6 +102,30 @@ daemon_tell_link(const struct daemon *d)
 	snprintf(
 	    text, sizeof(text), "STATUS=%s", uplink_summary(d->uplink, summary, sizeof(summary)));
 	service_notify(text);
+}
+
+void
+daemon_network_came(struct daemon *d)
+{
+	resolver_refresh(d->resolver);
+	uplink_network_changed(d->uplink);
+}
+
+/* Our answer is a probe of our own, as rare as the message, so that the two do not answer each
+ * other for ever. */
+void
+daemon_probed(struct daemon *d, const uint8_t token[UPLINK_TOKEN_LEN], const char *conflict)
+{
+	uint64_t now_ms = util_now_ms();
+
+	if (uplink_probe_returned(d->uplink, token))
+		return;
+	stats_count(&d->stats, STAT_ADDRESS_CONFLICTS);
+	if (d->conflict_told_ms != 0 && now_ms < d->conflict_told_ms + CONFLICT_TELL_MS)
+		return;
+	d->conflict_told_ms = now_ms;
+	log_warning("%s", conflict);
+	uplink_probe(d->uplink);
 }
 
 /* The parts, in their order. */
@@ -214,13 +237,16 @@ daemon_open_control(struct daemon *d, const char *path, const struct control_com
 }
 
 int
-daemon_confine(struct daemon *d, char **error)
+daemon_confine(struct daemon *d, bool net_admin, char **error)
 {
-	if (priv_drop(d->uid, d->gid, error) == -1)
-		return -1;
-	if (priv_limit_memory(MEMORY_MARGIN) == -1)
+	return priv_drop(d->uid, d->gid, net_admin, error);
+}
+
+void
+daemon_limit_memory(size_t extra)
+{
+	if (priv_limit_memory(extra) == -1)
 		log_warning("memory limit: %s", strerror(errno));
-	return 0;
 }
 
 int

@@ -19,6 +19,7 @@
 #include "uplink.h"
 #include "wheel.h"
 
+#define DAEMON_MEMORY_MARGIN (32u * 1024 * 1024) /* what an announced absurd length may take */
 #define DAEMON_SIGNALS 4
 #define DAEMON_EXIT_FAULT 2
 
@@ -69,6 +70,7 @@ struct daemon {
 	gid_t gid;
 	struct event *signals[DAEMON_SIGNALS];
 	struct wheel_timer watchdog_timer, stop_timer;
+	uint64_t conflict_told_ms; /* 0 for never */
 	bool stopping;
 	int status;
 };
@@ -87,8 +89,10 @@ int daemon_open_uplink(
  * control_open(). */
 int daemon_open_control(struct daemon *d, const char *path, const struct control_command *commands,
     void *arg, char **error);
-/* Becomes the user of the settings, and will not take much more memory. Last of all. */
-int daemon_confine(struct daemon *d, char **error);
+/* Becomes the user of the settings, with CAP_NET_ADMIN at the most. */
+int daemon_confine(struct daemon *d, bool net_admin, char **error);
+/* Will not take much more memory than it has now: extra bytes. */
+void daemon_limit_memory(size_t extra);
 /* Nobody talks to us any more: closes control socket and connection. */
 void daemon_disconnect(struct daemon *d);
 /* The rest, with the settings. Accepts one that is zeroed. */
@@ -101,6 +105,11 @@ int daemon_run(struct daemon *d);
 void daemon_stop(struct daemon *d, int status);
 /* Tells the service manager how the connection is. */
 void daemon_tell_link(const struct daemon *d);
+/* The network is there again, or another one: what has waited for it is tried at once. */
+void daemon_network_came(struct daemon *d);
+/* A probe that seems to be ours has come. It may be that of another with our identity: that is
+ * answered, so that it knows as well, and logged from time to time with this text. */
+void daemon_probed(struct daemon *d, const uint8_t token[UPLINK_TOKEN_LEN], const char *conflict);
 
 /* daemon_reload.c: takes the configuration anew. Returns 0 with what only a restart changes in
  * *restart (a new string, or NULL), or -1 with a new string in *error, which it has logged. */

@@ -199,7 +199,10 @@ make_parts(struct node *n, char **error)
 	    node_apply_peers(n) == -1 || node_apply_topics(n) == -1)
 		return -1;
 	node_routes_apply(n);
-	return daemon_confine(&n->daemon, error);
+	if (daemon_confine(&n->daemon, true, error) == -1)
+		return -1;
+	daemon_limit_memory(DAEMON_MEMORY_MARGIN);
+	return 0;
 }
 
 struct node *

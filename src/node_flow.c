@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dataplane.h"
@@ -19,14 +20,12 @@
 #include "native.h"
 #include "netlink.h"
 #include "peer.h"
-#include "resolve.h"
 #include "settings.h"
 #include "tun.h"
 #include "uplink.h"
 #include "util.h"
 
 #define EXPIRY_CHECK_MS 60000
-#define CONFLICT_TELL_MS 60000
 
 /* All that waits, as far as the connection takes it. */
 static void
@@ -150,26 +149,15 @@ on_deliver(void *arg, const struct packet_offload *offload, const struct iovec *
 	return tun_write(n->tun, offload, iov, count);
 }
 
-/*
- * One that is not ours comes from a node with our address. It has to know as well: our answer is a
- * probe of our own, as rare as the message, so that the two do not answer each other for ever.
- */
 static void
 on_probe_seen(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
 {
 	struct node *n = arg;
-	uint64_t now = util_now_ms();
-	char text[ADDR_TEXT_MAX];
+	char conflict[40 + ADDR_TEXT_MAX], text[ADDR_TEXT_MAX];
 
-	if (uplink_probe_returned(n->daemon.uplink, token))
-		return;
-	stats_count(&n->daemon.stats, STAT_ADDRESS_CONFLICTS);
-	if (n->conflict_told_ms != 0 && now < n->conflict_told_ms + CONFLICT_TELL_MS)
-		return;
-	n->conflict_told_ms = now;
-	log_warning(
-	    "another node uses our address %s", addr_format(&n->daemon.fixed->addrs[0].addr, text));
-	uplink_probe(n->daemon.uplink);
+	snprintf(conflict, sizeof(conflict), "another node uses our address %s",
+	    addr_format(&n->daemon.fixed->addrs[0].addr, text));
+	daemon_probed(&n->daemon, token, conflict);
 }
 
 static void
@@ -263,8 +251,7 @@ node_on_network_change(void *arg, enum netlink_change change)
 
 	switch (change) {
 	case NETLINK_UPLINK_CAME:
-		resolver_refresh(n->daemon.resolver);
-		uplink_network_changed(n->daemon.uplink);
+		daemon_network_came(&n->daemon);
 		break;
 	case NETLINK_OWN_GONE:
 		on_tun_gone(n, ENODEV);

@@ -58,7 +58,6 @@ struct node {
 	struct node_hooks hooks;
 	struct wheel_timer expiry_timer;
 	uint64_t expiry_checked_ms;
-	uint64_t conflict_told_ms; /* 0 for never */
 	bool interface_up;
 	bool owes_turn; /* to packets, as answers took the last one */
 };

@@ -79,7 +79,7 @@ change_failure(int result)
 }
 
 int
-priv_drop(uid_t uid, gid_t gid, char **error)
+priv_drop(uid_t uid, gid_t gid, bool net_admin, char **error)
 {
 	const capng_type_t kept =
 	    CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_AMBIENT;
@@ -90,9 +90,10 @@ priv_drop(uid_t uid, gid_t gid, char **error)
 	if ((uid == (uid_t)-1 || uid == geteuid()) && (gid == (gid_t)-1 || gid == getegid()))
 		return 0;
 	capng_clear(CAPNG_SELECT_ALL);
-	capng_update(CAPNG_ADD, kept, CAP_NET_ADMIN);
+	if (net_admin)
+		capng_update(CAPNG_ADD, kept, CAP_NET_ADMIN);
 	result = capng_change_id((int)uid, (int)gid, groups | CAPNG_CLEAR_BOUNDING);
-	if (result == 0 && capng_apply(CAPNG_SELECT_AMBIENT) == 0 &&
+	if (result == 0 && (!net_admin || capng_apply(CAPNG_SELECT_AMBIENT) == 0) &&
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		return 0;
 	*error = util_format("cannot give up root's privileges: %s", change_failure(result));
