@@ -147,8 +147,6 @@ bool
 groupkey_now(const struct groupkey *g, uint64_t now_ms, uint32_t *epoch, uint32_t *slot)
 {
 	const struct groupkey_epoch *e = present_epoch(g, now_ms);
-	uint8_t key[AEAD_KEY_LEN];
-	bool known;
 
 	if (e == NULL)
 		return false;
@@ -156,11 +154,7 @@ groupkey_now(const struct groupkey *g, uint64_t now_ms, uint32_t *epoch, uint32_
 	*slot = 0;
 	if (g->slot_ms == 0)
 		return true;
-	if (!slot_at(g, now_ms, slot))
-		return false;
-	known = slots_key(g->cover, g->cover_count, g->depth, *slot, key) == 0;
-	aead_wipe(key, sizeof(key));
-	return known;
+	return slot_at(g, now_ms, slot) && slots_hold(g->cover, g->cover_count, g->depth, *slot);
 }
 
 static void
@@ -180,28 +174,37 @@ derive_traffic(const struct groupkey *g, const struct groupkey_epoch *e, uint32_
 }
 
 int
-groupkey_traffic(const struct groupkey *g, uint32_t epoch, uint32_t slot, uint64_t now_ms,
-    uint8_t out[AEAD_KEY_LEN])
+groupkey_check(const struct groupkey *g, uint32_t epoch, uint32_t slot, uint64_t now_ms)
 {
 	const struct groupkey_epoch *e = find_epoch(g, epoch);
-	uint8_t slot_key[AEAD_KEY_LEN] = {0};
-	int rc = 0;
+	int rc;
 
 	if (e == NULL)
 		return epoch > groupkey_newest(g) ? GROUPKEY_AHEAD : GROUPKEY_PAST;
 	if (now_ms >= e->until_ms)
 		return GROUPKEY_PAST;
-	if (g->slot_ms > 0)
-		rc = check_slot(g, slot, now_ms);
-	else if (slot != 0)
+	if (g->slot_ms == 0)
+		return slot == 0 ? 0 : GROUPKEY_NO_SLOT;
+	rc = check_slot(g, slot, now_ms);
+	if (rc == 0 && !slots_hold(g->cover, g->cover_count, g->depth, slot))
 		rc = GROUPKEY_NO_SLOT;
-	if (rc == 0 && g->slot_ms > 0 &&
-	    slots_key(g->cover, g->cover_count, g->depth, slot, slot_key) == -1)
-		rc = GROUPKEY_NO_SLOT;
-	if (rc == 0)
-		derive_traffic(g, e, slot, slot_key, out);
-	aead_wipe(slot_key, sizeof(slot_key));
 	return rc;
+}
+
+int
+groupkey_traffic(const struct groupkey *g, uint32_t epoch, uint32_t slot, uint64_t now_ms,
+    uint8_t out[AEAD_KEY_LEN])
+{
+	uint8_t slot_key[AEAD_KEY_LEN] = {0};
+	int rc = groupkey_check(g, epoch, slot, now_ms);
+
+	if (rc != 0)
+		return rc;
+	if (g->slot_ms > 0)
+		slots_key(g->cover, g->cover_count, g->depth, slot, slot_key);
+	derive_traffic(g, find_epoch(g, epoch), slot, slot_key, out);
+	aead_wipe(slot_key, sizeof(slot_key));
+	return 0;
 }
 
 void

@@ -63,8 +63,9 @@ void groupkey_set_slots(struct groupkey *g, uint64_t begin_ms, uint64_t slot_ms,
 /* Which epoch and slot (0 without slots) to send with. Returns false if there is none: nothing is
  * installed, or the time that was granted is over. */
 bool groupkey_now(const struct groupkey *g, uint64_t now_ms, uint32_t *epoch, uint32_t *slot);
-/* The key of an epoch and slot, if it is one to be used or taken now. Returns 0 or a negative enum
- * groupkey_error. */
+/* Whether an epoch and slot is one to be used or taken now: 0 or a negative enum groupkey_error.
+ * And its key, if so. */
+int groupkey_check(const struct groupkey *g, uint32_t epoch, uint32_t slot, uint64_t now_ms);
 int groupkey_traffic(const struct groupkey *g, uint32_t epoch, uint32_t slot, uint64_t now_ms,
     uint8_t out[AEAD_KEY_LEN]);
 

@@ -110,18 +110,20 @@ make_ad(uint8_t ad[AD_LEN], const uint8_t *header, const struct network *n,
 	memcpy(ad + FRAME_MULTICAST_HEADER_LEN + NETWORK_TAG_LEN, sender->tag, NETWORK_TAG_LEN);
 }
 
-/* Appends the signature to a message whose ciphertext with its tag has len bytes. The tags that it
- * covers stand between header and ciphertext while it is made. */
-static void
-sign(const struct multicast_sender *m, const uint8_t ad[AD_LEN], uint8_t *buf, size_t len)
+/* The tags that it covers stand between header and ciphertext while it is made. */
+size_t
+multicast_sign(const uint8_t sign_key[AEAD_SIGN_SECRET_LEN], const uint8_t *ad, size_t ad_len,
+    uint8_t *buf, size_t len)
 {
 	uint8_t signature[AEAD_SIGNATURE_LEN], *sealed = buf + FRAME_MULTICAST_HEADER_LEN;
+	size_t sealed_len = len - FRAME_MULTICAST_HEADER_LEN;
 
-	memmove(buf + AD_LEN, sealed, len);
-	memcpy(buf, ad, AD_LEN);
-	aead_sign(signature, buf, AD_LEN + len, m->sign_key);
-	memmove(sealed, buf + AD_LEN, len);
-	memcpy(sealed + len, signature, sizeof(signature));
+	memmove(buf + ad_len, sealed, sealed_len);
+	memcpy(buf, ad, ad_len);
+	aead_sign(signature, buf, ad_len + sealed_len, sign_key);
+	memmove(sealed, buf + ad_len, sealed_len);
+	memcpy(buf + len, signature, sizeof(signature));
+	return len + sizeof(signature);
 }
 
 size_t
@@ -141,11 +143,8 @@ multicast_seal(struct multicast_sender *m, const struct network *n, const struct
 	frame_write(buf, &h);
 	make_ad(ad, buf, n, own);
 	aead_seal(plain, plain, len, ad, sizeof(ad), m->counter++, m->key);
-	len += AEAD_TAG_LEN;
-	if (!m->sign)
-		return FRAME_MULTICAST_HEADER_LEN + len;
-	sign(m, ad, buf, len);
-	return FRAME_MULTICAST_HEADER_LEN + len + AEAD_SIGNATURE_LEN;
+	len += FRAME_MULTICAST_HEADER_LEN + AEAD_TAG_LEN;
+	return m->sign ? multicast_sign(m->sign_key, ad, sizeof(ad), buf, len) : len;
 }
 
 struct multicast_table *
@@ -304,23 +303,24 @@ multicast_table_forget(struct multicast_table *t, const void *owner)
 	}
 }
 
-/* The ciphertext with its tag has len bytes; if the key is signed, the signature follows it. plain
- * has room for the whole message. */
-static int
-authenticate(const struct key *k, const uint8_t ad[AD_LEN], uint64_t counter, const uint8_t *sealed,
-    size_t len, uint8_t *plain)
+/*
+ * Who has no key must not cost us a signature; so we open twice rather than verify first. What is
+ * signed stands in plain meanwhile.
+ */
+int
+multicast_authenticate(const uint8_t key[AEAD_KEY_LEN], const uint8_t *verify_key,
+    const uint8_t *ad, size_t ad_len, uint64_t counter, const uint8_t *sealed, size_t len,
+    uint8_t *plain)
 {
-	if (aead_open(plain, sealed, len, ad, AD_LEN, counter, k->secret) == -1)
+	if (aead_open(plain, sealed, len, ad, ad_len, counter, key) == -1)
 		return -1;
-	if (!k->is_signed)
+	if (verify_key == NULL)
 		return 0;
-	/* Who has no key must not cost us a signature; so we open twice rather than verify first.
-	 */
-	memcpy(plain, ad, AD_LEN);
-	memcpy(plain + AD_LEN, sealed, len);
-	if (aead_verify(sealed + len, plain, AD_LEN + len, k->verify_key) == -1)
+	memcpy(plain, ad, ad_len);
+	memcpy(plain + ad_len, sealed, len);
+	if (aead_verify(sealed + len, plain, ad_len + len, verify_key) == -1)
 		return -1;
-	return aead_open(plain, sealed, len, ad, AD_LEN, counter, k->secret);
+	return aead_open(plain, sealed, len, ad, ad_len, counter, key);
 }
 
 int
@@ -348,8 +348,8 @@ multicast_open(struct multicast_table *t, const struct network *n, const char *f
 	if (replay_check(&k->replay, h->counter) != REPLAY_FRESH)
 		return MULTICAST_REPLAYED;
 	make_ad(ad, message, n, &s->id);
-	if (authenticate(
-		k, ad, h->counter, message + FRAME_MULTICAST_HEADER_LEN, len - around, plain) == -1)
+	if (multicast_authenticate(k->secret, is_signed ? k->verify_key : NULL, ad, sizeof(ad),
+		h->counter, message + FRAME_MULTICAST_HEADER_LEN, len - around, plain) == -1)
 		return MULTICAST_FORGED;
 	replay_accept(&k->replay, h->counter);
 	*sender = s->id.addr;

@@ -42,6 +42,19 @@ multicast_grant(const struct multicast_sender *m, uint64_t floor, uint8_t out[MU
 size_t multicast_seal(struct multicast_sender *m, const struct network *n,
     const struct network_id *own, uint8_t *buf, size_t len);
 
+/*
+ * A message of which all could make the key is signed by its sender. buf holds header and sealed
+ * text, len bytes together, and has room for AEAD_SIGNATURE_LEN more; ad is what was authenticated
+ * with the text: the header, and up to AEAD_SIGNATURE_LEN bytes more. Returns the new length.
+ */
+size_t multicast_sign(const uint8_t sign_key[AEAD_SIGN_SECRET_LEN], const uint8_t *ad,
+    size_t ad_len, uint8_t *buf, size_t len);
+/* The sealed text, of len bytes, opened into plain, which has room for as much and 32 bytes more;
+ * the signature follows it unless verify_key is NULL. Returns 0 or -1. */
+int multicast_authenticate(const uint8_t key[AEAD_KEY_LEN], const uint8_t *verify_key,
+    const uint8_t *ad, size_t ad_len, uint64_t counter, const uint8_t *sealed, size_t len,
+    uint8_t *plain);
+
 /* The keys of others, two for each sender: the present and the one before. */
 struct multicast_table;
 

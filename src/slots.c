@@ -72,6 +72,15 @@ slots_derive(const struct slots_node *from, struct slots_node *to)
 	return 0;
 }
 
+bool
+slots_hold(const struct slots_node *nodes, size_t count, unsigned int depth, uint32_t slot)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_above(&nodes[i], depth, slot))
+			return true;
+	return false;
+}
+
 int
 slots_key(const struct slots_node *nodes, size_t count, unsigned int depth, uint32_t slot,
     uint8_t key[AEAD_KEY_LEN])

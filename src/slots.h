@@ -8,6 +8,7 @@
 #ifndef SLOTS_H
 #define SLOTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ size_t slots_cover(
 /* The key of the node to from that of one above it, or of the same. Returns 0; -1 if from is not
  * above. */
 int slots_derive(const struct slots_node *from, struct slots_node *to);
+/* Whether somebody who has these nodes can know a slot. */
+bool slots_hold(const struct slots_node *nodes, size_t count, unsigned int depth, uint32_t slot);
 /* The key of a slot from nodes that somebody has. Returns 0; -1 if none of them is above it. */
 int slots_key(const struct slots_node *nodes, size_t count, unsigned int depth, uint32_t slot,
     uint8_t key[AEAD_KEY_LEN]);
