@@ -202,12 +202,15 @@ keyserver_look_up(struct keyserver_state *g, const char *member, const struct ke
 	    found != NULL ? keyserver_member_settings(g->ks, found->name) : NULL;
 	struct keymsg m;
 
+	begin(&m, s != NULL ? KEYMSG_ENTRY : KEYMSG_REFUSED, g->kept.name, asked->request);
+	m.has |= asked->has & (KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_ADDRESS));
+	m.sender = asked->sender;
+	m.address = asked->address;
 	if (s == NULL) {
-		keyserver_send_plain(
-		    g, KEYMSG_REFUSED, member, asked->request, "there is no such member now");
+		add_reason(&m, "there is no such member now");
+		keyserver_send(g->ks, member, &m);
 		return;
 	}
-	begin(&m, KEYMSG_ENTRY, g->kept.name, asked->request);
 	m.has |= KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_PUBLIC_KEY) |
 		 KEYMSG_HAS(KEYMSG_VERIFY_KEY) | KEYMSG_HAS(KEYMSG_NAME);
 	m.sender = found->sender;

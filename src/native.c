@@ -13,9 +13,6 @@
 #include "aead.h"
 #include "native_internal.h"
 
-/* Multicast messages that wait for a key. */
-#define HELD_BYTES (128 * 1024)
-
 static int
 on_publish(void *arg, const char *topic, const uint8_t *message, size_t len)
 {
@@ -61,7 +58,6 @@ share(struct native *n, const struct native_params *p)
 	n->shared.rekey_ms = p->rekey_ms;
 	n->shared.max_message = FRAME_MESSAGE_MAX;
 	n->shared.features = FRAME_FEATURE_PARTIAL | FRAME_FEATURE_SUPER | FRAME_FEATURE_REPORTS;
-	n->held_budget.max = HELD_BYTES;
 	strncpy(n->shared.name, p->name, HANDSHAKE_NAME_MAX);
 }
 
@@ -79,6 +75,7 @@ native_new(const struct native_params *p, const struct native_callbacks *cb)
 	n->fq = p->fq;
 	n->pool = p->pool;
 	n->padding = p->padding;
+	n->cipher = p->cipher;
 	n->max_message = FRAME_MESSAGE_MAX;
 	n->addr_count = p->addr_count;
 	n->addrs = calloc(p->addr_count, sizeof(n->addrs[0]));
@@ -88,7 +85,8 @@ native_new(const struct native_params *p, const struct native_callbacks *cb)
 	if (n->addrs == NULL || n->keys == NULL || n->shared.sessions == NULL)
 		goto fail;
 	memcpy(n->addrs, p->addrs, p->addr_count * sizeof(n->addrs[0]));
-	if (native_set_forwards(n, NULL, 0) == -1)
+	if (native_set_forwards(n, NULL, 0) == -1 ||
+	    (p->member != NULL && native_group_open(n, p->member, p->self) == -1))
 		goto fail;
 	peer_table_on_gone(n->peers, on_peer_gone, n);
 	return n;
@@ -113,6 +111,7 @@ native_free(struct native *n)
 	peer_table_on_gone(n->peers, NULL, NULL);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
 		native_free_lanes(n, p);
+	native_group_close(n);
 	fq_class_clear(&n->everyone);
 	session_table_free(n->shared.sessions);
 	multicast_table_free(n->keys);
@@ -147,24 +146,30 @@ fill_id(struct native *n, struct native_id *new, const struct addr *a)
 int
 native_set_forwards(struct native *n, const struct addr *forwards, size_t count)
 {
-	struct native_id *ids = calloc(n->addr_count + count, sizeof(ids[0]));
+	size_t first = n->network->mode == NETWORK_GROUP ? 1 : 0;
+	struct native_id *ids = calloc(first + n->addr_count + count, sizeof(ids[0]));
+	struct addr member = network_control_addr(n->network->public_key);
 
 	if (ids == NULL)
 		return -1;
+	if (first > 0)
+		fill_id(n, &ids[0], &member);
 	for (size_t i = 0; i < n->addr_count; i++)
-		fill_id(n, &ids[i], &n->addrs[i].addr);
+		fill_id(n, &ids[first + i], &n->addrs[i].addr);
 	for (size_t i = 0; i < count; i++)
-		fill_id(n, &ids[n->addr_count + i], &forwards[i]);
+		fill_id(n, &ids[first + n->addr_count + i], &forwards[i]);
 	free_ids(n->ids, n->id_count);
 	n->ids = ids;
-	n->id_count = n->addr_count + count;
+	n->id_count = first + n->addr_count + count;
 	return 0;
 }
 
 const struct network_id *
 native_id(const struct native *n, size_t i)
 {
-	return i < n->id_count ? &n->ids[i].id : NULL;
+	size_t count = n->network->mode == NETWORK_GROUP ? 1 : n->id_count;
+
+	return i < count ? &n->ids[i].id : NULL;
 }
 
 int
@@ -211,7 +216,7 @@ void
 native_up(struct native *n, size_t max_message, uint64_t now_ms)
 {
 	native_limit(n, max_message, n->counted);
-	if (!n->announced)
+	if (!n->announced && n->group == NULL)
 		announce(n);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
 		for (size_t i = 0; i < p->lane_count; i++)

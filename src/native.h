@@ -23,7 +23,10 @@
 struct aead_cipher;
 struct fq;
 struct fq_class;
+struct groupwire_self;
+struct keymsg;
 struct link_message;
+struct member;
 struct native;
 struct packet;
 struct packet_offload;
@@ -43,6 +46,8 @@ struct native_callbacks {
 	/* There is something to send that was not to be sent before: see native_transmit() and
 	 * native_answer(), which are not to be called from in here. */
 	void (*ready)(void *arg);
+	/* In a group: peers have come, gone, or have other networks behind them. */
+	void (*roster)(void *arg);
 	/* A clock that does not go back. */
 	uint64_t (*clock_us)(void *arg);
 	void *arg;
@@ -61,6 +66,9 @@ struct native_params {
 	size_t addr_count;
 	enum frame_padding padding;
 	uint32_t rekey_ms;
+	/* In a group, else NULL; borrowed. */
+	struct member *member;
+	struct groupwire_self *self;
 };
 
 /* Becomes the one whom peers tells of peers that go. Returns NULL when memory is short. */
@@ -70,7 +78,8 @@ void native_free(struct native *n);
 
 /* The addresses that we receive for others, beside our own; copied. Returns 0 or -1. */
 int native_set_forwards(struct native *n, const struct addr *forwards, size_t count);
-/* Our ids: own addresses, then forwards; and the topics of their messages. */
+/* Our ids, by which topics are named: own addresses, then forwards; in a group one alone, that of
+ * our public key. */
 const struct network_id *native_id(const struct native *n, size_t i); /* NULL behind the last */
 
 /* The way to the broker is open, and takes messages of so many bytes. */
@@ -95,6 +104,11 @@ int native_probe(struct native *n, const uint8_t token[NOTICE_TOKEN_LEN]);
 
 /* A message of the broker. Returns false if its topic is none of this wire. */
 bool native_receive(struct native *n, const struct link_message *m, uint64_t now_ms);
+
+/* In a group: it has joined, with keys that it did not have before, or may send again; and what the
+ * key server answered to a question of ours. */
+void native_joined(struct native *n, uint64_t now_ms);
+void native_take_entry(struct native *n, const struct keymsg *m, uint64_t now_ms);
 
 /* The best of p's channels; state CHANNEL_IDLE when it has none. */
 void native_peer_facts(const struct peer *p, struct channel_facts *f);

@@ -35,7 +35,7 @@ static bool
 speaks_for_itself(const struct native *n, const struct native_id *own, const struct peer *p,
     const struct addr *remote)
 {
-	return own < n->ids + n->addr_count || p == NULL ||
+	return own < n->ids + n->addr_count || p == NULL || n->group != NULL ||
 	       find_lane(p, &own->id.addr, remote) != NULL;
 }
 
@@ -144,7 +144,8 @@ native_restart_lane(struct native_lane *l, uint64_t now_ms)
 	wheel_cancel(n->shared.wheel, &l->timer);
 	window_init(&l->window);
 	fq_unpark(&l->queue);
-	channel_retry(l->channel, now_ms);
+	if (l->channel != NULL)
+		channel_retry(l->channel, now_ms);
 }
 
 static void
@@ -156,6 +157,7 @@ free_lane(struct native_lane *l)
 	wheel_cancel(n->shared.wheel, &l->timer);
 	drop_waiting(l, STAT_TX_DROP_NO_DESTINATION);
 	channel_free(l->channel);
+	native_free_pair(n, l);
 	free(l);
 }
 
@@ -180,12 +182,16 @@ add_lane(struct native *n, struct peer *p, const struct network_id *own, const s
 		p->lanes = list;
 	if (list == NULL || l == NULL)
 		goto fail;
-	network_id(n->network, remote, &id);
-	l->channel = channel_new(&n->shared, l, own, &id, p->has_public_key ? p->public_key : NULL);
-	if (l->channel == NULL)
-		goto fail;
 	l->native = n;
 	l->peer = p;
+	network_id(n->network, remote, &id);
+	if (n->group == NULL)
+		l->channel =
+		    channel_new(&n->shared, l, own, &id, p->has_public_key ? p->public_key : NULL);
+	else
+		l->pair = calloc(1, sizeof(*l->pair));
+	if (l->channel == NULL && l->pair == NULL)
+		goto fail;
 	fq_class_init(&l->queue, n->fq, l);
 	window_init(&l->window);
 	list[p->lane_count++] = l;
@@ -202,6 +208,8 @@ native_lane(
 	struct channel_facts facts;
 	struct native_lane *l;
 
+	if (n->group != NULL && p->lane_count > 0)
+		return p->lanes[0];
 	if (n->network->mode == NETWORK_PUBKEY && p->lane_count > 0) {
 		l = p->lanes[0];
 		channel_facts(l->channel, &facts);
@@ -211,6 +219,57 @@ native_lane(
 	}
 	l = find_lane(p, &own->addr, remote);
 	return l != NULL ? l : add_lane(n, p, own, remote);
+}
+
+/* Of a member of our group: since when it was known. */
+static void
+lane_facts(const struct native_lane *l, struct channel_facts *f)
+{
+	if (l->channel != NULL)
+		channel_facts(l->channel, f);
+	else
+		*f = (struct channel_facts){.state = CHANNEL_UP,
+		    .handshake_ms = l->pair->since_ms,
+		    .last_handshake_ms = l->pair->since_ms,
+		    .received_ms = l->pair->heard_ms,
+		    .name = ""};
+}
+
+bool
+native_outlet(struct native_lane *l, uint64_t now_ms, struct native_outlet *o)
+{
+	struct session *s;
+
+	if (l->channel == NULL)
+		return native_pair_outlet(l, now_ms, o);
+	s = channel_session(l->channel, now_ms);
+	if (s == NULL)
+		return false;
+	*o = (struct native_outlet){
+	    .session = s,
+	    .topic = s->topic,
+	    .header_len = FRAME_HEADER_LEN,
+	    .overhead = SESSION_OVERHEAD,
+	    .max_message = channel_max_message(l->channel),
+	    .features = s->features,
+	};
+	return true;
+}
+
+size_t
+native_seal(struct native_lane *l, const struct native_outlet *o, uint8_t *message, size_t len)
+{
+	if (o->session != NULL)
+		return session_seal(o->session, FRAME_DATA, message, len);
+	return groupwire_seal_one(
+	    l->native->group->self, &l->pair->other, &o->now, l->pair->remote.tag, message, len);
+}
+
+void
+native_sent(struct native_lane *l, bool is_answer, uint64_t now_ms)
+{
+	if (l->channel != NULL)
+		channel_sent(l->channel, is_answer, now_ms);
 }
 
 void
@@ -224,7 +283,7 @@ native_peer_facts(const struct peer *p, struct channel_facts *f)
 
 	*f = (struct channel_facts){.state = CHANNEL_IDLE, .name = ""};
 	for (size_t i = 0; i < p->lane_count; i++) {
-		channel_facts(p->lanes[i]->channel, &other);
+		lane_facts(p->lanes[i], &other);
 		if (i == 0 || rank[other.state] > rank[f->state])
 			*f = other;
 	}

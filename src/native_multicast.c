@@ -19,27 +19,6 @@
 #include "wire.h"
 
 #define GRANT_MAX (1 + 17 + MULTICAST_GRANT_MAX)
-/* A message that meets a receiver without the key waits there until the key comes, if that takes no
- * longer than this. */
-#define RECENT_MS 3000
-
-/*
- * The counter from which on a new receiver may read us: that of the oldest message that may still
- * be waiting for the key. Below it are those that somebody might have recorded.
- */
-static uint64_t
-recent_floor(struct native_id *own, uint64_t now_ms)
-{
-	uint64_t past_ms = now_ms - own->stretch_ms;
-
-	if (past_ms >= RECENT_MS) {
-		own->stretch_before = past_ms < 2 * RECENT_MS ? own->stretch : own->sender.counter;
-		own->stretch = own->sender.counter;
-		own->stretch_ms = now_ms;
-	}
-	return own->stretch_before;
-}
-
 /*
  * A peer that was told this key before has read what it could. If it asks again it was started anew
  * and does not remember what that was: nothing of it may be read a second time.
@@ -49,7 +28,7 @@ floor_for(struct native_id *own, const struct native_lane *l, uint64_t now_ms)
 {
 	if (l->keys_told_ms != 0 && l->keys_told_ms >= own->sender.created_ms)
 		return own->sender.counter;
-	return recent_floor(own, now_ms);
+	return native_recent_floor(&own->stretch, own->sender.counter, now_ms);
 }
 
 /* Whether it went out. */
@@ -129,7 +108,7 @@ keep_fresh(struct native *n, struct native_id *own, uint64_t now_ms)
 	if (m->ready && now_ms < m->created_ms + MULTICAST_LIFETIME_MS)
 		return;
 	multicast_sender_renew(m, n->network->mode == NETWORK_PUBKEY, now_ms);
-	own->stretch = own->stretch_before = 0;
+	own->stretch.counter = own->stretch.before = 0;
 	grant_to_all(n, own, now_ms); /* on the way before the first message under it */
 }
 
@@ -139,16 +118,29 @@ native_broadcast(struct native *n, struct packet *p)
 	fq_enqueue(&n->everyone, p, n->cb.clock_us(n->cb.arg));
 }
 
+/* Returns the length of the message in n->plain; 0 if there is no key. */
+static size_t
+seal_to_all(struct native *n, struct native_id *own, size_t used, uint64_t now_ms)
+{
+	if (n->group != NULL)
+		return native_group_seal_all(n, n->plain, used, now_ms);
+	keep_fresh(n, own, now_ms);
+	native_recent_floor(&own->stretch, own->sender.counter, now_ms);
+	return multicast_seal(&own->sender, n->network, &own->id, n->plain, used);
+}
+
 static void
 publish_to_all(struct native *n, struct native_id *own, size_t used, size_t packet_len, size_t room,
     uint64_t now_ms)
 {
 	char topic[NETWORK_TOPIC_MAX];
 
-	keep_fresh(n, own, now_ms);
-	recent_floor(own, now_ms);
 	used = frame_pad(n->plain + FRAME_MULTICAST_HEADER_LEN, used, room, n->padding);
-	used = multicast_seal(&own->sender, n->network, &own->id, n->plain, used);
+	used = seal_to_all(n, own, used, now_ms);
+	if (used == 0) {
+		stats_count(n->stats, STAT_TX_DROP_NO_LEASE);
+		return;
+	}
 	network_topic(n->network, topic, n->network->broadcast_part, own->id.part);
 	fq_served(&n->everyone, used);
 	if (n->cb.publish(n->cb.arg, topic, n->plain, used) == -1) {
@@ -177,7 +169,7 @@ native_transmit_to_all(struct native *n, uint64_t now_ms)
 	if (p == NULL)
 		return;
 	ip_parse(p->data, p->len, &ip);
-	own = native_id_for(n, NULL, &ip.src, &ip.src);
+	own = n->group != NULL ? &n->ids[0] : native_id_for(n, NULL, &ip.src, &ip.src);
 	if (room > FRAME_RECORD_LEN)
 		len = offload_cut(
 		    p, record + FRAME_RECORD_LEN, room - FRAME_RECORD_LEN, 1, true, &piece);
@@ -212,24 +204,12 @@ ask_for_key(struct native *n, const struct network_topic *t, uint64_t key_id, ui
 	native_answer(n, t, &v, n->ids[0].id.part, now_ms);
 }
 
-static bool
-is_ours(const struct native *n, const struct network_topic *t)
-{
-	for (size_t i = 0; i < n->id_count; i++)
-		if (strlen(n->ids[i].id.part) == t->from_len &&
-		    memcmp(n->ids[i].id.part, t->from, t->from_len) == 0)
-			return true;
-	return false;
-}
-
 static enum stat_id
 drop_reason(int error)
 {
 	switch (error) {
 	case MULTICAST_TOO_SHORT:
 		return STAT_RX_DROP_TOO_SHORT;
-	case MULTICAST_UNKNOWN_KEY:
-		return STAT_RX_DROP_UNKNOWN_KEY;
 	case MULTICAST_REPLAYED:
 		return STAT_RX_DROP_REPLAY;
 	default:
@@ -237,86 +217,21 @@ drop_reason(int error)
 	}
 }
 
-/* Returns 0, or a negative enum multicast_error that was counted unless the key is unknown. */
-static int
-open_multicast(struct native *n, const struct network_topic *t, const struct frame_header *h,
-    const uint8_t *message, size_t len, uint64_t now_ms)
+bool
+native_open_multicast(struct native *n, const struct native_arrival *a)
 {
 	struct addr sender;
 	void *owner;
-	int rc = multicast_open(
-	    n->keys, n->network, t->from, t->from_len, h, message, len, n->plain, &sender, &owner);
+	int rc = multicast_open(n->keys, n->network, a->topic.from, a->topic.from_len, &a->header,
+	    a->message, a->len, n->plain, &sender, &owner);
 
-	if (rc >= 0) {
-		native_deliver(n, owner, NULL, &sender, n->plain, (size_t)rc, now_ms);
-		return 0;
-	}
-	if (rc != MULTICAST_UNKNOWN_KEY)
+	if (rc == MULTICAST_UNKNOWN_KEY)
+		return false;
+	if (rc >= 0)
+		native_deliver(n, owner, NULL, &sender, n->plain, (size_t)rc, a->now_ms);
+	else
 		stats_count(n->stats, drop_reason(rc));
-	return rc;
-}
-
-/* What is held: when it came, and the sender's part with its NUL, before the message. */
-struct held {
-	uint64_t ms;
-	char from[NETWORK_PART_MAX];
-};
-
-/* Those that nobody sent a key for, or anybody made up, do not keep the room. */
-static void
-drop_old(struct native *n, uint64_t now_ms)
-{
-	struct held head;
-
-	while (n->held.first != NULL) {
-		memcpy(&head, n->held.first->data, sizeof(head));
-		if (now_ms < head.ms + RECENT_MS)
-			return;
-		free(backlog_take(&n->held, &n->held_budget));
-		stats_count(n->stats, STAT_RX_DROP_UNKNOWN_KEY);
-	}
-}
-
-static void
-hold(struct native *n, const struct network_topic *t, const uint8_t *message, size_t len,
-    uint64_t now_ms)
-{
-	struct held head = {.ms = now_ms};
-	size_t lost = 1;
-	uint8_t *copy;
-
-	copy = t->from_len < sizeof(head.from) ? malloc(sizeof(head) + len) : NULL;
-	if (copy != NULL) {
-		memcpy(head.from, t->from, t->from_len);
-		memcpy(copy, &head, sizeof(head));
-		memcpy(copy + sizeof(head), message, len);
-		lost = backlog_add(&n->held, &n->held_budget, copy, sizeof(head) + len);
-		free(copy);
-	}
-	stats_add(n->stats, STAT_RX_DROP_UNKNOWN_KEY, lost);
-}
-
-/* Once more for each: its key may be there by now. Those whose key is not wait on. */
-static void
-receive_held(struct native *n, uint64_t now_ms)
-{
-	drop_old(n, now_ms);
-	for (size_t left = n->held.count; left > 0; left--) {
-		struct backlog_packet *p = backlog_take(&n->held, &n->held_budget);
-		const uint8_t *message = p->data + sizeof(struct held);
-		size_t len = p->len - sizeof(struct held);
-		struct network_topic t = {0};
-		struct frame_header h;
-		struct held head;
-
-		memcpy(&head, p->data, sizeof(head));
-		t.from = head.from;
-		t.from_len = strlen(head.from);
-		if (frame_parse(message, len, &h) == 0 &&
-		    open_multicast(n, &t, &h, message, len, now_ms) == MULTICAST_UNKNOWN_KEY)
-			hold(n, &t, message, len, head.ms);
-		free(p);
-	}
+	return true;
 }
 
 void
@@ -338,20 +253,14 @@ native_take_grant(
 	if (multicast_table_grant(n->keys, &sender, p, body + r.pos, wire_left(&r)) == -1)
 		return;
 	stats_count(n->stats, STAT_MULTICAST_KEYS_RECEIVED);
-	receive_held(n, now_ms);
+	native_receive_held(n, now_ms);
 }
 
 void
-native_receive_multicast(struct native *n, const struct network_topic *t,
-    const struct frame_header *h, const uint8_t *message, size_t len, uint64_t now_ms)
+native_receive_multicast(struct native *n, const struct native_arrival *a)
 {
-	if (is_ours(n, t)) { /* MQTT 3.1.1 has no way not to get it */
-		stats_count(n->stats, STAT_RX_DROP_OWN_SOURCE);
+	if (native_is_our_own(n, a) || native_open_multicast(n, a))
 		return;
-	}
-	if (open_multicast(n, t, h, message, len, now_ms) != MULTICAST_UNKNOWN_KEY)
-		return;
-	drop_old(n, now_ms);
-	hold(n, t, message, len, now_ms);
-	ask_for_key(n, t, h->key_id, now_ms);
+	native_hold(n, a);
+	ask_for_key(n, &a->topic, a->header.key_id, a->now_ms);
 }

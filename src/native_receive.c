@@ -96,7 +96,8 @@ check_records(struct native *n, const struct peer *p, bool simple, const struct 
 
 	while ((rc = frame_next(plain, len, &pos, &r)) == 1) {
 		*reason = STAT_RX_DROP_BATCH;
-		if ((simple && r.kind != FRAME_PACKET) || r.kind > FRAME_REPORT)
+		if ((simple && r.kind != FRAME_PACKET) ||
+		    (r.kind > FRAME_REPORT && n->group == NULL))
 			return false;
 		if (r.packet != NULL &&
 		    !check_packet(n, p, remote, &r, plain + (r.packet - plain), &o, reason))
@@ -146,7 +147,8 @@ give_partial(struct native *n, uint8_t *packet, const struct frame_record *r)
 }
 
 static void
-give(struct native *n, struct native_lane *l, uint8_t *packet, const struct frame_record *r)
+give(struct native *n, struct native_lane *l, uint8_t *packet, const struct frame_record *r,
+    uint64_t now_ms)
 {
 	switch (r->kind) {
 	case FRAME_PACKET:
@@ -162,16 +164,19 @@ give(struct native *n, struct native_lane *l, uint8_t *packet, const struct fram
 	case FRAME_REPORT:
 		native_on_report(l, r->token, r->count);
 		break;
-	case FRAME_PADDING:
 	case FRAME_ASK_FLOOR:
+		native_on_ask_floor(l, r->token, now_ms);
+		break;
 	case FRAME_FLOOR:
+		native_on_floor(l, r->token, r->count);
+		break;
+	case FRAME_PADDING:
 		break;
 	}
 }
 
-/* Without one it is a keepalive: one that is not to be answered by another. */
-static bool
-has_packets(const uint8_t *plain, size_t len)
+bool
+native_has_packets(const uint8_t *plain, size_t len)
 {
 	struct frame_record r;
 	size_t pos = 0;
@@ -194,12 +199,12 @@ native_deliver(struct native *n, struct peer *p, struct native_lane *l, const st
 		drop_from(n, p, reason);
 		return;
 	}
-	if (has_packets(plain, len))
+	if (native_has_packets(plain, len))
 		stats_count(n->stats, STAT_RX_MESSAGES);
 	while (frame_next(plain, len, &pos, &r) == 1) {
 		if (r.packet != NULL)
 			peer_heard(p, r.len, now_ms);
-		give(n, l, plain + (r.packet != NULL ? r.packet - plain : 0), &r);
+		give(n, l, plain + (r.packet != NULL ? r.packet - plain : 0), &r, now_ms);
 	}
 	give_joined(n);
 }
@@ -283,7 +288,7 @@ on_data(struct native *n, const struct native_arrival *a)
 	if (len == -1)
 		return;
 	l = lane_of(s);
-	has = has_packets(n->plain, (size_t)len);
+	has = native_has_packets(n->plain, (size_t)len);
 	if (has)
 		l->received += a->len;
 	channel_received(l->channel, s, !has, a->now_ms);
@@ -311,14 +316,26 @@ on_control(struct native *n, const struct native_arrival *a)
 
 /* The way in. */
 
-static struct native_id *
-find_own(struct native *n, const struct network_topic *t)
+struct native_id *
+native_find_own(struct native *n, const struct network_topic *t)
 {
 	for (size_t i = 0; i < n->id_count; i++)
 		if (strlen(n->ids[i].id.part) == t->to_len &&
 		    memcmp(n->ids[i].id.part, t->to, t->to_len) == 0)
 			return &n->ids[i];
 	return NULL;
+}
+
+bool
+native_is_our_own(struct native *n, const struct native_arrival *a)
+{
+	for (size_t i = 0; i < n->id_count; i++) {
+		if (came_from(&a->topic, n->ids[i].id.part)) {
+			drop(n, STAT_RX_DROP_OWN_SOURCE);
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool
@@ -334,27 +351,49 @@ dispatch(struct native *n, const struct native_arrival *a)
 	switch (a->header.type) {
 	case FRAME_NOTICE:
 		native_receive_notice(n, a);
-		return;
+		break;
 	case FRAME_MULTICAST:
-		if (a->own == NULL)
-			native_receive_multicast(
-			    n, &a->topic, &a->header, a->message, a->len, a->now_ms);
-		else
-			drop(n, STAT_RX_DROP_TOPIC);
-		return;
-	default:
+		native_receive_multicast(n, a);
+		break;
+	case FRAME_GROUP:
+	case FRAME_GROUP_ONE:
+		native_receive_group(n, a);
+		break;
+	case FRAME_DATA:
+		on_data(n, a);
+		break;
+	case FRAME_CONTROL:
+		on_control(n, a);
+		break;
+	case FRAME_INIT:
+		native_receive_init(n, a);
+		break;
+	case FRAME_RESPONSE:
+		native_receive_response(n, a);
+		break;
+	case FRAME_REKEY:
 		break;
 	}
-	if (a->own == NULL)
-		drop(n, STAT_RX_DROP_TOPIC);
-	else if (a->header.type == FRAME_DATA)
-		on_data(n, a);
-	else if (a->header.type == FRAME_CONTROL)
-		on_control(n, a);
-	else if (a->header.type == FRAME_INIT)
-		native_receive_init(n, a);
-	else
-		native_receive_response(n, a);
+}
+
+/* Whether a message of that type belongs into this network, and to this topic. */
+static bool
+is_in_place(const struct native *n, const struct native_arrival *a)
+{
+	switch (a->header.type) {
+	case FRAME_NOTICE:
+		return true;
+	case FRAME_MULTICAST:
+		return n->group == NULL && a->own == NULL;
+	case FRAME_GROUP:
+		return n->group != NULL && a->own == NULL;
+	case FRAME_GROUP_ONE:
+		return n->group != NULL && a->own != NULL;
+	case FRAME_REKEY:
+		return false;
+	default:
+		return n->group == NULL && a->own != NULL;
+	}
 }
 
 static enum stat_id
@@ -372,12 +411,13 @@ unwanted_reason(const struct link_message *m, int parsed)
 bool
 native_receive(struct native *n, const struct link_message *m, uint64_t now_ms)
 {
-	struct native_arrival a = {.message = m->payload, .len = m->len, .now_ms = now_ms};
+	struct native_arrival a = {
+	    .message = m->payload, .len = m->len, .now_ms = now_ms, .came_ms = now_ms};
 	int rc;
 
 	if (network_topic_parse(n->network, m->topic, &a.topic) == -1)
 		return false;
-	a.own = find_own(n, &a.topic);
+	a.own = native_find_own(n, &a.topic);
 	if (a.own == NULL && !is_for_all(n, &a.topic)) {
 		drop(n, STAT_RX_DROP_TOPIC);
 		return true;
@@ -385,6 +425,8 @@ native_receive(struct native *n, const struct link_message *m, uint64_t now_ms)
 	rc = frame_parse(m->payload, m->len, &a.header);
 	if (m->retain || m->qos > 0 || m->len > FRAME_MESSAGE_MAX || rc != 0)
 		drop(n, unwanted_reason(m, rc));
+	else if (!is_in_place(n, &a))
+		drop(n, STAT_RX_DROP_TOPIC);
 	else
 		dispatch(n, &a);
 	return true;

@@ -42,6 +42,10 @@ native_send(struct native *n, struct peer *peer, const struct addr *src, const s
 	const struct addr *remote;
 	struct native_lane *l;
 
+	if (peer == NULL && n->group != NULL) {
+		native_look_up(n, dst, p, now_ms);
+		return;
+	}
 	if (peer == NULL && n->network->mode == NETWORK_PSK)
 		peer = peer_learn(n->peers, dst, PEER_NATIVE, now_ms);
 	if (peer == NULL) {
@@ -62,25 +66,25 @@ native_send(struct native *n, struct peer *peer, const struct addr *src, const s
 /* Records. */
 
 static bool
-takes_partial(const struct session *s)
+takes_partial(const struct native_outlet *o)
 {
-	return (s->features & FRAME_FEATURE_PARTIAL) != 0;
+	return (o->features & FRAME_FEATURE_PARTIAL) != 0;
 }
 
 /* Of how many pieces a record may be, for this receiver. It judges as we do. */
 static unsigned int
-pieces_max(const struct session *s, const struct packet *p)
+pieces_max(const struct native_outlet *o, const struct packet *p)
 {
-	const struct packet_offload *o = &p->offload;
+	uint16_t gso_size = p->offload.gso_size;
 	struct packet_offload judged;
 	int rc;
 
-	if (o->gso_size == 0 || (s->features & FRAME_FEATURE_SUPER) == 0)
+	if (gso_size == 0 || (o->features & FRAME_FEATURE_SUPER) == 0)
 		return 1;
-	rc = offload_check(p->data, p->len, o->gso_size, &judged);
-	if (o->gso_size < OFFLOAD_GSO_MIN || (rc != 0 && rc != OFFLOAD_BAD_GSO))
+	rc = offload_check(p->data, p->len, gso_size, &judged);
+	if (gso_size < OFFLOAD_GSO_MIN || (rc != 0 && rc != OFFLOAD_BAD_GSO))
 		return 1;
-	return offload_is_udp(o) ? OFFLOAD_UDP_PIECES_MAX : OFFLOAD_TCP_PIECES_MAX;
+	return offload_is_udp(&p->offload) ? OFFLOAD_UDP_PIECES_MAX : OFFLOAD_TCP_PIECES_MAX;
 }
 
 static size_t
@@ -103,13 +107,13 @@ put_head(struct native *n, uint8_t *at, size_t len, const struct packet_offload 
 
 /* Whether the receiver takes it as it is. */
 static bool
-goes_whole(const struct session *s, const struct packet *p)
+goes_whole(const struct native_outlet *o, const struct packet *p)
 {
-	const struct packet_offload *o = &p->offload;
+	const struct packet_offload *f = &p->offload;
 
-	if (p->cut > 0 || (o->partial && !takes_partial(s)))
+	if (p->cut > 0 || (f->partial && !takes_partial(o)))
 		return false;
-	return o->gso_size == 0 || p->len - o->header_len <= (size_t)pieces_max(s, p) * o->gso_size;
+	return f->gso_size == 0 || p->len - f->header_len <= (size_t)pieces_max(o, p) * f->gso_size;
 }
 
 /* Whether the rest of the message has room where p stands: a large one's always; a small one's if
@@ -123,12 +127,12 @@ has_room(const struct native_lane *l, const struct packet *p)
 
 /* The message is built around a packet where that stands. Returns false if it cannot be. */
 static bool
-build_around(struct native *n, struct native_lane *l, const struct session *s, struct batch *b,
-    struct packet *p)
+build_around(struct native *n, struct native_lane *l, const struct native_outlet *o,
+    struct batch *b, struct packet *p)
 {
 	size_t head = head_len(p), size = p->room - AEAD_TAG_LEN;
 
-	if (!has_room(l, p) || !goes_whole(s, p) || head + p->len > b->limit)
+	if (!has_room(l, p) || !goes_whole(o, p) || head + p->len > b->limit)
 		return false;
 	if (b->size > size)
 		b->size = size;
@@ -145,26 +149,27 @@ build_around(struct native *n, struct native_lane *l, const struct session *s, s
 
 /* Copies p, or the next piece of it, behind what is there. Returns false if there is no room. */
 static bool
-append(struct native *n, const struct session *s, struct batch *b, struct packet *p, size_t size)
+append(
+    struct native *n, const struct native_outlet *o, struct batch *b, struct packet *p, size_t size)
 {
 	uint8_t *at = b->plain + b->used;
 	size_t head = head_len(p), written, len;
 	bool is_piece = p->offload.gso_size > 0;
-	struct packet_offload o;
+	struct packet_offload piece;
 
 	if (b->used + head >= size)
 		return false;
 	len = offload_cut(
-	    p, at + head, size - b->used - head, pieces_max(s, p), !takes_partial(s), &o);
+	    p, at + head, size - b->used - head, pieces_max(o, p), !takes_partial(o), &piece);
 	if (len == 0)
 		return false;
-	written = put_head(n, at, len, &o);
+	written = put_head(n, at, len, &piece);
 	if (written < head) /* one piece alone has a shorter head */
 		memmove(at + written, at + head, len);
 	b->used += written + len;
 	b->packets++;
 	b->bytes += len;
-	if (is_piece && o.gso_size == 0)
+	if (is_piece && piece.gso_size == 0)
 		stats_count(n->stats, STAT_TX_CUT_PACKETS);
 	return true;
 }
@@ -183,19 +188,19 @@ enum put_result { PUT_ALL, PUT_NOT_ALL, PUT_LOST };
 
 /* Puts p into the message, all of it or what there is room for. */
 static enum put_result
-put(struct native *n, struct native_lane *l, const struct session *s, struct batch *b,
+put(struct native *n, struct native_lane *l, const struct native_outlet *o, struct batch *b,
     struct packet *p)
 {
 	size_t whole = head_len(p) + p->len;
 
-	if (b->buffer == NULL && build_around(n, l, s, b, p))
+	if (b->buffer == NULL && build_around(n, l, o, b, p))
 		return PUT_ALL;
 	if (b->buffer == NULL && !begin(n, b))
 		return PUT_LOST;
 	/* The next message has room for it whole, and perhaps without a copy. */
 	if (b->used > 0 && b->used + whole > b->limit && whole <= b->limit)
 		return PUT_NOT_ALL;
-	while (append(n, s, b, p, b->limit) || (b->used == 0 && append(n, s, b, p, b->size))) {
+	while (append(n, o, b, p, b->limit) || (b->used == 0 && append(n, o, b, p, b->size))) {
 		if (!offload_is_cut(p))
 			continue;
 		packet_put(n->pool, p);
@@ -205,14 +210,14 @@ put(struct native *n, struct native_lane *l, const struct session *s, struct bat
 }
 
 static void
-fill(struct native *n, struct native_lane *l, const struct session *s, struct batch *b,
+fill(struct native *n, struct native_lane *l, const struct native_outlet *o, struct batch *b,
     uint64_t now_us)
 {
 	struct packet *p;
 
 	while (
 	    (b->used == 0 || b->used < b->limit) && (p = fq_dequeue(&l->queue, now_us)) != NULL) {
-		switch (put(n, l, s, b, p)) {
+		switch (put(n, l, o, b, p)) {
 		case PUT_ALL:
 			break;
 		case PUT_NOT_ALL:
@@ -250,16 +255,16 @@ unsent_reason(int error)
  * Where messages are counted what comes behind waits for the next one in any case: a short one only
  * makes the rate low, and the next one by that still shorter. */
 static void
-limit_batch(
-    const struct native *n, const struct native_lane *l, const struct session *s, struct batch *b)
+limit_batch(const struct native *n, const struct native_lane *l, const struct native_outlet *o,
+    struct batch *b)
 {
-	size_t most = channel_max_message(l->channel), wanted = FRAME_MESSAGE_MAX;
+	size_t most = o->max_message, wanted = FRAME_MESSAGE_MAX;
 
 	if (most > n->max_message)
 		most = n->max_message;
-	b->size = most > SESSION_OVERHEAD ? most - SESSION_OVERHEAD : 0;
+	b->size = most > o->overhead ? most - o->overhead : 0;
 	b->limit = b->size > EXTRAS_LEN ? b->size - EXTRAS_LEN : 0;
-	if (native_reports(s) && !n->counted)
+	if (native_reports(o) && !n->counted)
 		wanted = window_message_max(&l->window);
 	if (b->limit > wanted)
 		b->limit = wanted;
@@ -267,7 +272,8 @@ limit_batch(
 
 /* Adds what is asked and told, and the padding; returns the length of the plaintext. */
 static size_t
-finish(struct native *n, struct native_lane *l, struct batch *b, uint64_t now_us, bool *asks)
+finish(struct native *n, struct native_lane *l, const struct native_outlet *o, struct batch *b,
+    uint64_t now_us, bool *asks)
 {
 	size_t ask_at, len;
 
@@ -276,48 +282,58 @@ finish(struct native *n, struct native_lane *l, struct batch *b, uint64_t now_us
 		return frame_pad(b->plain, b->used, b->size, n->padding);
 	b->used = native_append_report(l, b->plain, b->used);
 	ask_at = b->used;
-	*asks = window_wants_report(&l->window, ask_at + SESSION_OVERHEAD, now_us);
+	*asks = window_wants_report(&l->window, ask_at + o->overhead, now_us);
 	if (*asks)
 		b->used += FRAME_ASK_LEN;
 	len = frame_pad(b->plain, b->used, b->size, n->padding);
 	if (*asks)
 		frame_append_ask(
-		    b->plain, ask_at, FRAME_ASK, window_token(&l->window, len + SESSION_OVERHEAD));
+		    b->plain, ask_at, FRAME_ASK, window_token(&l->window, len + o->overhead));
 	return len;
 }
 
 /* now_us is from before: the answer may be on its way when publishing returns. */
 static void
-publish(struct native *n, struct native_lane *l, struct session *s, struct batch *b,
+publish(struct native *n, struct native_lane *l, const struct native_outlet *o, struct batch *b,
     uint64_t now_ms, uint64_t now_us)
 {
-	uint8_t *message = b->plain - FRAME_HEADER_LEN;
+	uint8_t *message = b->plain - o->header_len;
 	bool asks;
 	size_t len;
 
-	b->has_extras = native_reports(s) && b->used + EXTRAS_LEN <= b->size;
-	len = finish(n, l, b, now_us, &asks);
-	len = session_seal(s, FRAME_DATA, message, len);
+	b->has_extras = native_reports(o) && b->used + EXTRAS_LEN <= b->size;
+	len = finish(n, l, o, b, now_us, &asks);
+	len = native_seal(l, o, message, len);
 	fq_served(&l->queue, len);
-	if (n->cb.publish(n->cb.arg, s->topic, message, len) == -1) {
+	if (n->cb.publish(n->cb.arg, o->topic, message, len) == -1) {
 		drop(n, l->peer, unsent_reason(errno), b->packets);
 		return;
 	}
 	count_sent(n, l->peer, b);
-	channel_sent(l->channel, false, now_ms);
-	if (native_reports(s))
+	native_sent(l, false, now_ms);
+	if (native_reports(o))
 		window_sent(&l->window, len, asks, l->queue.packets > 0, now_us);
 }
 
-static void
-wait_for_session(struct native *n, struct native_lane *l)
+/* Whether something will wake l when it can send. */
+static bool
+may_wait(const struct native *n, const struct native_lane *l)
 {
 	struct channel_facts facts;
 
+	if (l->channel == NULL)
+		return native_group_waits(n);
 	channel_facts(l->channel, &facts);
-	/* Where no handshake could be begun nothing would ever wake it. */
-	if (facts.state != CHANNEL_CONNECTING && facts.state != CHANNEL_UP) {
-		drop(n, l->peer, STAT_TX_DROP_NO_SESSION, fq_class_clear(&l->queue));
+	return facts.state == CHANNEL_CONNECTING || facts.state == CHANNEL_UP;
+}
+
+static void
+wait_or_drop(struct native *n, struct native_lane *l)
+{
+	if (!may_wait(n, l)) {
+		drop(n, l->peer,
+		    l->channel != NULL ? STAT_TX_DROP_NO_SESSION : STAT_TX_DROP_NO_LEASE,
+		    fq_class_clear(&l->queue));
 		return;
 	}
 	l->queue.max_packets = NATIVE_WAITING_MAX;
@@ -327,20 +343,20 @@ wait_for_session(struct native *n, struct native_lane *l)
 static void
 transmit_lane(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
-	struct session *s = channel_session(l->channel, now_ms);
 	uint64_t now_us = n->cb.clock_us(n->cb.arg);
 	struct batch b = {.buffer = NULL};
+	struct native_outlet o;
 
-	if (s == NULL) {
-		wait_for_session(n, l);
+	if (!native_outlet(l, now_ms, &o)) {
+		wait_or_drop(n, l);
 		return;
 	}
-	if (native_reports(s) && !native_window_open(l))
+	if (native_reports(&o) && !native_window_open(l))
 		return;
-	limit_batch(n, l, s, &b);
-	fill(n, l, s, &b, now_us);
+	limit_batch(n, l, &o, &b);
+	fill(n, l, &o, &b, now_us);
 	if (b.used > 0)
-		publish(n, l, s, &b, now_ms, now_us);
+		publish(n, l, &o, &b, now_ms, now_us);
 	packet_put(n->pool, b.buffer);
 }
 
@@ -374,6 +390,8 @@ say_goodbye(struct native *n, struct channel *c, uint64_t now_ms)
 void
 native_goodbye(struct native *n, uint64_t now_ms)
 {
+	if (n->group != NULL)
+		return; /* member_leave() is for that */
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
 		for (size_t i = 0; i < p->lane_count; i++)
 			say_goodbye(n, p->lanes[i]->channel, now_ms);

@@ -199,6 +199,10 @@ native_receive_notice(struct native *n, const struct native_arrival *a)
 	}
 	if (native_own(n, &v.from) != NULL)
 		return;
+	if (n->group != NULL) {
+		native_on_group_reset(n, &v, a->now_ms);
+		return;
+	}
 	p = peer_by_address(n->peers, &v.from);
 	/* A reset of 0, which no session has and anybody can have told, would hint at any. */
 	if (v.kind == NOTICE_KEY_REQUEST)

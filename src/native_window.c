@@ -12,9 +12,9 @@
 #define ANSWER_MAX 64 /* padded: as long as small packets are */
 
 bool
-native_reports(const struct session *s)
+native_reports(const struct native_outlet *o)
 {
-	return (s->features & FRAME_FEATURE_REPORTS) != 0;
+	return (o->features & FRAME_FEATURE_REPORTS) != 0;
 }
 
 static uint64_t
@@ -118,17 +118,20 @@ native_append_report(struct native_lane *l, uint8_t *plain, size_t used)
 static void
 answer(struct native *n, struct native_lane *l, uint64_t now_ms)
 {
-	uint8_t message[SESSION_OVERHEAD + ANSWER_MAX];
-	uint8_t *plain = message + FRAME_HEADER_LEN;
-	struct session *s = channel_session(l->channel, now_ms);
-	size_t len = native_append_report(l, plain, 0);
+	uint8_t message[NATIVE_OVERHEAD_MAX + ANSWER_MAX], *plain;
+	struct native_outlet o;
+	size_t len;
 
-	if (s == NULL)
+	if (!native_outlet(l, now_ms, &o)) {
+		native_forget_ask(l);
 		return;
-	len = frame_pad(plain, len, sizeof(message) - SESSION_OVERHEAD, n->padding);
-	len = session_seal(s, FRAME_DATA, message, len);
-	if (n->cb.publish(n->cb.arg, s->topic, message, len) == 0)
-		channel_sent(l->channel, true, now_ms);
+	}
+	plain = message + o.header_len;
+	len = native_append_report(l, plain, 0);
+	len = frame_pad(plain, len, ANSWER_MAX, n->padding);
+	len = native_seal(l, &o, message, len);
+	if (n->cb.publish(n->cb.arg, o.topic, message, len) == 0)
+		native_sent(l, true, now_ms);
 }
 
 void

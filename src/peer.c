@@ -97,6 +97,7 @@ peer_new(const struct peer_spec *spec)
 		return NULL;
 	p->configured = spec->name != NULL;
 	p->name = spec->name != NULL ? strdup(spec->name) : NULL;
+	p->told = spec->told;
 	p->wire = spec->wire;
 	p->addrs = copy(spec->addrs, spec->addr_count, sizeof(*spec->addrs));
 	p->addr_count = spec->addr_count;
@@ -425,7 +426,7 @@ peer_table_set(struct peer_table *t, const struct peer_spec *spec)
 	struct peer *p = peer_index_find(&t->names, hash, has_name, spec->name), *new;
 
 	assert(spec->addr_count > 0);
-	if (is_taken(t, p, spec)) {
+	if (is_taken(t, p, spec) || (p != NULL && p->told != spec->told)) {
 		errno = EEXIST;
 		return -1;
 	}
@@ -455,9 +456,43 @@ peer_table_mark(struct peer_table *t)
 
 	t->reloading = true;
 	for (p = t->first; p != *t->first_learnt; p = p->next) {
+		if (p->told)
+			continue;
 		p->stale = true;
 		leave(t, p);
 	}
+}
+
+void
+peer_table_remove(struct peer_table *t, struct peer *p)
+{
+	leave(t, p);
+	peer_index_remove(&t->names, hash_name(p->name), p);
+	peer_drop(t, p);
+}
+
+static bool
+has_route(const struct peer_spec *spec, const struct prefix *route)
+{
+	for (size_t i = 0; i < spec->route_count; i++)
+		if (spec->routes[i].len == route->len &&
+		    addr_equal(&spec->routes[i].addr, &route->addr))
+			return true;
+	return false;
+}
+
+bool
+peer_conflicts(const struct peer *p, const struct peer_spec *spec)
+{
+	size_t i;
+
+	for (i = 0; i < spec->addr_count; i++)
+		if (has_address(p, &spec->addrs[i]))
+			return true;
+	for (i = 0; i < p->route_count; i++)
+		if (has_route(spec, &p->routes[i]))
+			return true;
+	return spec->public_key != NULL && p->has_public_key && has_key(p, spec->public_key);
 }
 
 void

@@ -34,6 +34,7 @@ struct peer_spec {
 	const struct prefix *routes;
 	size_t route_count;
 	const uint8_t *public_key; /* NULL for none */
+	bool told;		   /* by a key server: no reload of the configuration changes it */
 };
 
 struct peer {
@@ -45,7 +46,8 @@ struct peer {
 	size_t route_count;
 	bool has_public_key;
 	uint8_t public_key[AEAD_KEY_LEN];
-	bool configured;
+	bool configured; /* or told */
+	bool told;
 	bool stale;	    /* a reload did not name it again */
 	uint64_t learnt_ms; /* when; of one that was learnt */
 	uint64_t heard_ms;  /* when its last packet came; 0 for never */
@@ -89,6 +91,11 @@ int peer_table_set(struct peer_table *t, const struct peer_spec *spec);
  */
 void peer_table_mark(struct peer_table *t);
 void peer_table_sweep(struct peer_table *t);
+
+/* Drops one that a key server told of. */
+void peer_table_remove(struct peer_table *t, struct peer *p);
+/* Whether an address, a route or the key of p is in spec, too. */
+bool peer_conflicts(const struct peer *p, const struct peer_spec *spec);
 
 /* The peer that a packet to dst goes to, by longest prefix, or NULL. Borrowed; valid until the
  * table is changed, or something was learnt or heard. The same for the two below. */

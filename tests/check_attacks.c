@@ -1250,7 +1250,8 @@ END_TEST
 START_TEST(unknown_version)
 {
 	static const uint8_t versions[] = {0x00, 0x11, 0x45, 0x60, 0x81, 0x90, 0x92, 0xa1, 0xff};
-	static const uint8_t types[] = {0x00, 0x04, 0x11, 0x20, 0x21, 0x23, 0x31, 0x7f, 0xff};
+	static const uint8_t types[] = {0x00, 0x04, 0x11, 0x23, 0x32, 0x7f, 0xff};
+	static const uint8_t elsewhere[] = {FRAME_GROUP, FRAME_GROUP_ONE, FRAME_REKEY};
 	struct world_message *m, *other;
 
 	begin(_i, 2);
@@ -1264,6 +1265,10 @@ START_TEST(unknown_version)
 	for (size_t i = 0; i < sizeof(types); i++) {
 		other->bytes[1] = types[i];
 		give_in_vain(b, other, STAT_RX_DROP_VERSION);
+	}
+	for (size_t i = 0; i < sizeof(elsewhere); i++) {
+		other->bytes[1] = elsewhere[i];
+		give_in_vain(b, other, STAT_RX_DROP_TOPIC);
 	}
 	other->bytes[1] = FRAME_DATA;
 	for (int bit = 0; bit < 16; bit++) {
