@@ -11,11 +11,13 @@ SPDX-License-Identifier: ISC
 """
 
 import difflib
+import ipaddress
 import os
 import sys
 
 import nacl.signing
 
+import native_group as group
 import native_wire as wire
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vectors", "native.txt")
@@ -56,8 +58,25 @@ COUNTER = 0x0102030405060708
 FLOOR = 0x0102030405060700
 NONCE = bytes(range(24))
 
+# A group: member 9 is in the control network with PRIVATE_KEY, the server with RESPONDER_KEY.
+GROUP = "home"
+OTHER_KEY = bytes(range(64, 96))
+SENDERS = (9, 10)
+EPOCH = 7
+SLOTS = (1000000, 60, 16)
+GRANTED_SLOTS = (5, 20)
+SLOT = 12
+TIME = 1000000 + 12 * 60000
+REQUEST = 0x01020304
+SIGNING = nacl.signing.SigningKey(SEQUENCE)
+MEMBER_SIGNING = nacl.signing.SigningKey(bytes(range(32, 64)))
+
 
 def network_of(which, plain=False, private_key=PRIVATE_KEY):
+    if which == "control":
+        return group.ControlNetwork("testnet", PSK_SECRET, private_key, plain, PREFIX)
+    if which == "group":
+        return wire.Network(GROUP, PSK_SECRET, None, plain, PREFIX, wire.GROUP)
     if which == "psk":
         return wire.Network("testnet", PSK_SECRET, plain=plain, prefix=PREFIX)
     if which == "raw":
@@ -66,8 +85,12 @@ def network_of(which, plain=False, private_key=PRIVATE_KEY):
 
 
 PSK_SECRET = wire.argon2id(PASSPHRASE, "testnet", PASSES, MEMORY_KIB)
-SECRETS = {"psk": PSK_SECRET, "raw": SEQUENCE, "public": None}
+SECRETS = {"psk": PSK_SECRET, "raw": SEQUENCE, "public": None, "group": PSK_SECRET}
 NETWORKS = {which: network_of(which) for which in SECRETS}
+CONTROL = network_of("control")
+SERVER = network_of("control", private_key=RESPONDER_KEY)
+ENDS["control"] = [group.control_id(end.public_key) for end in (CONTROL, SERVER)]
+NODE_NAMES["control"] = ("member", "server")
 
 
 def keys():
@@ -149,7 +172,7 @@ def handshake():
     yield "responder_index", INDICES[1]
     yield "initiator_max_message", MAX_MESSAGES[0]
     yield "responder_max_message", MAX_MESSAGES[1]
-    for which in NETWORKS:
+    for which in ENDS:
         initiator, first, second = run_handshake(which)
         yield which + "_initiator", ENDS[which][0]
         yield which + "_responder", ENDS[which][1]
@@ -246,7 +269,293 @@ def notices():
             yield topics_ + name + "_notice", message
 
 
-SECTIONS = (keys, tags, topics, handshake, data, control, multicast, notices)
+def control_network():
+    yield "control_name", CONTROL.name
+    yield "control_secret", PSK_SECRET
+    yield "control_group", GROUP
+    yield "control_group_tag", CONTROL.tag("group", GROUP.encode())
+    for name, end in (("member", CONTROL), ("server", SERVER)):
+        yield "control_%s_id" % name, group.control_id(end.public_key).packed
+        yield "control_%s_tag" % name, CONTROL.end(end.public_key).tag
+    for kind, plain in (("topic", False), ("plain_topic", True)):
+        network = network_of("control", plain)
+        member, server = (network.end(end.public_key).part for end in (CONTROL, SERVER))
+        yield "control_to_server_" + kind, network.topic(server, member)
+        yield "control_to_member_" + kind, network.topic(member, server)
+        yield "control_to_group_" + kind, network.topic(network.group_part(GROUP), server)
+
+
+def cover_nodes():
+    nodes = group.cover(SLOTS[2], *GRANTED_SLOTS)
+    return [
+        group.Node(node.depth, node.index, group.slot_key(SEQUENCE, node.depth, node.index))
+        for node in nodes
+    ]
+
+
+def tree_key(level, index, age="old"):
+    """As if it were drawn at random."""
+    return wire.blake2b(32, ("%s %d %d" % (age, level, index)).encode())
+
+
+def path_of(leaf, height, renewed=()):
+    nodes = [(level, leaf >> level) for level in range(height + 1)]
+    return [tree_key(*node, "new" if node in renewed else "old") for node in nodes]
+
+
+def requests():
+    """One of each type; all fields are in some."""
+    addresses = [ipaddress.ip_interface(a) for a in ("10.0.1.2/32", "fd00::2/128")]
+    networks = addresses + [ipaddress.ip_interface("192.168.5.0/24")]
+    joined = {
+        "group": GROUP,
+        "granted": 3600,
+        "server_key": bytes(SIGNING.verify_key),
+        "sender": SENDERS[0],
+        "epoch": EPOCH,
+        "method": group.UPDATE,
+        "leaf": 2,
+        "path": path_of(2, 3),
+        "lease": 900,
+        "time": TIME,
+    }
+    slotted = dict(joined, method=group.SLOTTED, slots=SLOTS, cover=cover_nodes())
+    entry = {
+        "group": GROUP,
+        "granted": 3600,
+        "public_key": wire.public_key(PRIVATE_KEY),
+        "sender": SENDERS[0],
+        "prefix": networks,
+        "name": "Büro",
+    }
+    verify_key = bytes(MEMBER_SIGNING.verify_key)
+    nonce = int.from_bytes(NONCE[:8], "big")
+    lease = {"group": GROUP, "epoch": EPOCH, "lease": 900, "time": TIME, "nonce": nonce}
+    address = ipaddress.ip_address("fd00::2")
+    for vector, name, fields in (
+        ("join", "join", {"wanted": 3600, "verify_key": verify_key, "prefix": addresses}),
+        ("join_unsigned", "join", {"wanted": 0}),
+        ("leave", "leave", {}),
+        ("catch_up", "catch_up", {"epoch": EPOCH - 1}),
+        ("renew", "renew", {"epoch": EPOCH, "nonce": nonce}),
+        ("look_up_sender", "look_up", {"sender": SENDERS[1]}),
+        ("look_up_address", "look_up", {"address": address}),
+        ("joined", "joined", joined),
+        ("joined_slotted", "joined", slotted),
+        ("left", "left", {}),
+        ("lease", "lease", lease),
+        ("entry", "entry", dict(entry, verify_key=verify_key)),
+        ("entry_unsigned", "entry", entry),
+        ("evicted", "evicted", {"reason": "lost"}),
+        ("refused", "refused", {"reason": "not allowed"}),
+    ):
+        request = 0 if name == "evicted" else REQUEST
+        fields = dict(fields, group=GROUP)
+        message = group.pack_message(name, request, fields)
+        assert group.parse_message(message) == (name, request, fields)
+        yield "keymsg_" + vector, message
+
+
+def key_messages():
+    yield "keymsg_request", REQUEST
+    yield "keymsg_nonce", int.from_bytes(NONCE[:8], "big")
+    yield "keymsg_time_ms", TIME
+    yield "keymsg_verify_key", bytes(MEMBER_SIGNING.verify_key)
+    yield "keymsg_path", b"".join(path_of(2, 3))
+    yield from requests()
+
+
+def control_session():
+    """Within the session of the handshake in the control network."""
+    member = run_handshake("control")[0]
+    messages = dict(requests())
+    for name, key, index, to, counter, plain in (
+        ("control_join", member.tx_key, INDICES[1], member.remote, 0, messages["keymsg_join"]),
+        ("control_joined", member.rx_key, INDICES[0], member.own, 0, messages["keymsg_joined"]),
+    ):
+        yield name + "_counter", counter
+        yield name + "_message", wire.seal_session(wire.CONTROL, key, index, counter, to, plain)
+    yield "control_keepalive_counter", 1
+    yield "control_keepalive_message", wire.seal_session(
+        wire.DATA, member.tx_key, INDICES[1], 1, member.remote, b""
+    )
+    reset = wire.Notice(wire.RESET, ENDS["control"][1], INDICES[1])
+    yield "control_reset_notice", wire.seal_notice(CONTROL, reset, member.own.part, NONCE)
+
+
+def slots():
+    yield "slots_root", SEQUENCE
+    yield "slots_begin_ms", SLOTS[0]
+    yield "slots_length_s", SLOTS[1]
+    yield "slots_depth", SLOTS[2]
+    yield "slots_first", GRANTED_SLOTS[0]
+    yield "slots_last", GRANTED_SLOTS[1]
+    yield "slots_cover", b"".join(group.FIELDS["cover"][3](node) for node in cover_nodes())
+    for slot in (5, SLOT, 20, 2**16 - 1):
+        yield "slots_key_%d" % slot, group.slot_key(SEQUENCE, SLOTS[2], slot)
+
+
+def wraps_of(epoch, renewed, used):
+    """What a renewal of these nodes says, the lowest first, to those whose keys are in use."""
+    wraps = []
+    for level, index in renewed:
+        for child in (2 * index, 2 * index + 1):
+            if (level - 1, child) in used:
+                age = "new" if (level - 1, child) in renewed else "old"
+                below, key = tree_key(level - 1, child, age), tree_key(level, index, "new")
+                wraps.append(group.seal_wrap(level, index, child, epoch, below, key))
+    return wraps
+
+
+def key_tree():
+    """Leaves 0 to 4 of 8 are taken, and 3 leaves: leaf 2 has most to open, leaf 4 the least."""
+    epoch = EPOCH + 1
+    renewed = [(1, 1), (2, 0), (3, 0)]
+    used = {(level, leaf >> level) for leaf in (0, 1, 2, 4) for level in range(4)}
+    wraps = wraps_of(epoch, renewed, used)
+    yield "tree_epoch", epoch
+    yield "tree_wraps", b"".join(wrap.pack() for wrap in wraps)
+    for leaf in (2, 4):
+        path = group.Path(leaf, path_of(leaf, 3))
+        yield "tree_path_%d_before" % leaf, b"".join(path.keys)
+        path.follow(epoch, wraps)
+        assert path.keys == path_of(leaf, 3, renewed)
+        yield "tree_path_%d_after" % leaf, b"".join(path.keys)
+    # The member at leaf 0 was there when there were two levels less, so it has the key of (1, 0)
+    # for the two above it.
+    old = path_of(0, 1)
+    top = tree_key(3, 0, "new")
+    grown = [group.seal_wrap(3, 0, child, epoch, old[1], top) for child in (0, 1)]
+    path = group.Path(0, old)
+    yield "tree_grown_wraps", b"".join(wrap.pack() for wrap in grown)
+    yield "tree_grown_path_before", b"".join(path.keys)
+    path.follow(epoch, grown)
+    assert path.keys == [old[0], old[1], old[1], top]
+    yield "tree_grown_path_after", b"".join(path.keys)
+    yield "rekey_server_sign_seed", SEQUENCE
+    yield "rekey_server_key", bytes(SIGNING.verify_key)
+    yield "rekey_group", GROUP
+    yield "rekey_from_ms", TIME
+    for name, part, parts, some in (
+        ("rekey_message", 0, 1, wraps),
+        ("rekey_part_1", 0, 2, wraps[:3]),
+        ("rekey_part_2", 1, 2, wraps[3:]),
+    ):
+        rekey = group.Rekey(GROUP, epoch, part, parts, TIME, some)
+        message = rekey.pack(SIGNING)
+        assert group.Rekey.parse(GROUP, bytes(SIGNING.verify_key), message) == rekey
+        yield name, message
+    yield "rekey_epoch_key", group.epoch_key(top, GROUP, epoch)
+
+
+K_EPOCH = group.epoch_key(SEQUENCE, GROUP, EPOCH)
+K_SLOT = group.slot_key(SEQUENCE, SLOTS[2], SLOT)
+K_TRAFFIC = {
+    0: group.traffic_key(K_EPOCH, GROUP, EPOCH),
+    SLOT: group.traffic_key(K_EPOCH, GROUP, EPOCH, SLOT, K_SLOT),
+}
+
+
+def group_keys():
+    keys_ = {SENDERS[0]: PRIVATE_KEY, SENDERS[1]: OTHER_KEY}
+    yield "group_root", SEQUENCE
+    yield "group_epoch", EPOCH
+    yield "group_slot", SLOT
+    yield "group_sender", SENDERS[0]
+    yield "group_receiver", SENDERS[1]
+    yield "group_sender_private_key", PRIVATE_KEY
+    yield "group_receiver_private_key", OTHER_KEY
+    yield "group_receiver_public_key", wire.public_key(OTHER_KEY)
+    yield "group_shared_secret", nacl.bindings.crypto_scalarmult(
+        PRIVATE_KEY, wire.public_key(OTHER_KEY)
+    )
+    yield "group_epoch_key", K_EPOCH
+    for slot, name in ((0, "group_"), (SLOT, "group_slot_")):
+        yield name + "traffic_key", K_TRAFFIC[slot]
+        yield name + "sender_key", group.sender_key(K_TRAFFIC[slot], SENDERS[0])
+        for what, ends in (("pair_key", SENDERS), ("pair_key_back", SENDERS[::-1])):
+            here, there = keys_[ends[0]], wire.public_key(keys_[ends[1]])
+            yield name + what, group.pair_key(K_TRAFFIC[slot], here, there, *ends)
+
+
+def to_all(slot, signing):
+    message = group.seal_message(
+        group.ALL,
+        group.sender_key(K_TRAFFIC[slot], SENDERS[0]),
+        NETWORKS["group"].all,
+        SENDERS[0],
+        COUNTER,
+        EPOCH,
+        slot,
+        wire.put_packet(BROADCAST_PACKET),
+        signing,
+    )
+    verify_key = bytes(signing.verify_key) if signing else None
+    key = group.sender_key(K_TRAFFIC[slot], SENDERS[0])
+    plain = group.open_message(key, NETWORKS["group"].all, message, verify_key)
+    assert wire.parse_records(plain) == [BROADCAST_PACKET]
+    return message
+
+
+def to_one(slot, counter, plain, back=False):
+    ends, keys_ = SENDERS, (PRIVATE_KEY, OTHER_KEY)
+    to = NETWORKS["group"].identity(IPV4[0 if back else 1])
+    if back:
+        ends, keys_ = ends[::-1], keys_[::-1]
+    key = group.pair_key(K_TRAFFIC[slot], keys_[0], wire.public_key(keys_[1]), *ends)
+    message = group.seal_message(group.ONE, key, to, ends[0], counter, EPOCH, slot, plain)
+    key = group.pair_key(K_TRAFFIC[slot], keys_[1], wire.public_key(keys_[0]), *ends)
+    assert group.open_message(key, to, message) == plain
+    return message
+
+
+def group_messages():
+    """From member 9 at 10.0.1.2; those to one go to member 10 at 10.0.1.3, or back."""
+    nonce = int.from_bytes(NONCE[:8], "big")
+    records = b"".join(wire.put_packet(packet) for packet in PACKETS[:1])
+    yield "group_sender_address", IPV4[0]
+    yield "group_receiver_address", IPV4[1]
+    yield "group_sign_seed", bytes(MEMBER_SIGNING)
+    yield "group_verify_key", bytes(MEMBER_SIGNING.verify_key)
+    yield "group_counter", COUNTER
+    yield "group_all_plain", wire.put_packet(BROADCAST_PACKET)
+    yield "group_all_message", to_all(0, None)
+    yield "group_all_signed_message", to_all(0, MEMBER_SIGNING)
+    yield "group_slot_all_message", to_all(SLOT, None)
+    yield "group_one_plain", records
+    yield "group_one_message", to_one(0, COUNTER + 1, records)
+    yield "group_slot_one_message", to_one(SLOT, COUNTER + 1, records)
+    yield "group_floor_nonce", nonce
+    yield "group_floor_wanted_plain", group.put_floor_wanted(nonce)
+    yield "group_floor_wanted_message", to_one(0, 0, group.put_floor_wanted(nonce), True)
+    yield "group_floor_counter", FLOOR
+    yield "group_floor_plain", group.put_floor(nonce, FLOOR)
+    yield "group_floor_message", to_one(0, COUNTER + 2, group.put_floor(nonce, FLOOR))
+    network = NETWORKS["group"]
+    sender, receiver = (network.identity(address) for address in IPV4)
+    reset = wire.Notice(wire.RESET, receiver.address, SENDERS[0])
+    notice = wire.seal_notice(network, reset, sender.part, NONCE)
+    assert wire.open_notice(network, notice, sender.part, receiver.part) == reset
+    yield "group_reset_notice", notice
+
+
+SECTIONS = (
+    keys,
+    tags,
+    topics,
+    handshake,
+    data,
+    control,
+    multicast,
+    notices,
+    control_network,
+    key_messages,
+    control_session,
+    slots,
+    key_tree,
+    group_keys,
+    group_messages,
+)
 
 
 def as_text(value):

@@ -26,7 +26,7 @@ from dissononce.processing.impl.handshakestate import HandshakeState
 from dissononce.processing.impl.symmetricstate import SymmetricState
 from dissononce.processing.modifiers.psk import PSKPatternModifier
 
-PSK, PUBKEY = 1, 2
+PSK, PUBKEY, GROUP = 1, 2, 3
 VERSION = 0x91
 INIT, RESPONSE, NOTICE, DATA, MULTICAST, CONTROL = 0x01, 0x02, 0x03, 0x10, 0x22, 0x30
 SIGNED = 0x0001
@@ -95,12 +95,14 @@ class Identity:
 class Network:
     """What its members derive from a network's name, its secret (None: none) and their own key."""
 
-    TAGS = {"network": 0, "unicast": 1, "broadcast": 2}
+    TAGS = {"network": 0, "unicast": 1, "broadcast": 2, "control": 3, "group": 4}
+    # The tag of an address; a control network has another.
+    ADDRESS = "unicast"
 
-    def __init__(self, name, secret, private_key=None, plain=False, prefix="mqttip"):
-        assert secret is not None or private_key is not None
+    def __init__(self, name, secret, private_key=None, plain=False, prefix="mqttip", mode=None):
         self.name = name
-        self.mode = PUBKEY if private_key else PSK
+        self.mode = mode or (PUBKEY if private_key else PSK)
+        assert secret is not None or self.mode != PSK
         self.plain = plain
         self.prefix = prefix
         self.root = secret or blake2b(32, b"mv1 public root" + b"\0" + name.encode())
@@ -119,7 +121,7 @@ class Network:
 
     def identity(self, address):
         address = ipaddress.ip_address(address)
-        tag = self.tag("unicast", address.packed)
+        tag = self.tag(self.ADDRESS, address.packed)
         return Identity(address, tag, address.packed.hex() if self.plain else part_of(tag))
 
     def topic(self, to, sender):
