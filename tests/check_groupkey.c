@@ -1,17 +1,20 @@
 /*
- * The keys of a group: check values, computed by another program; and which epoch and slot may be
- * used when.
+ * The keys of a group: against tests/vectors/native.txt, which an independent program computed; and
+ * which epoch and slot may be used when.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "config.h"
 
 #include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead_dh.h"
 #include "groupkey.h"
-#include "hex.h"
+#include "native_vectors.h"
 #include "util.h"
 
 #define BEGIN UINT64_C(1000000)
@@ -70,21 +73,78 @@ epoch_now(uint64_t now_ms)
 	return groupkey_now(&g, now_ms, &epoch, &slot) ? epoch : 0;
 }
 
-START_TEST(groupkey_derives_as_specified)
-{
-	uint8_t out[AEAD_KEY_LEN];
+/* The vectors are of two members, without slots and with them: what stands behind "group_". */
+static const char *const variants[] = {"", "slot_"};
 
-	install(7, 0);
-	expect_hex(key, "1f5504a64005d5b23c6bde044ea6620cdf2a69022d9b4f1f5109a6e587dc5541");
-	ck_assert_int_eq(traffic(7, 0, 0), 0);
-	expect_hex(key, "e03300a5a0dafc0788658128ba53e37a21cd814250f627bad903735be8ec62ea");
-	groupkey_sender(out, key, 9);
-	expect_hex(out, "0ccd82875d3677a683ba3ee19a7055502ec20246b19bc28f937a02313789832a");
-	groupkey_pair(out, key, root, 9, 10);
-	expect_hex(out, "2be37966b976992470f5bffc836accfe552706bf9237b56eab076ed81dd6bfeb");
-	grant_slots();
-	ck_assert_int_eq(traffic(7, 5, time_of(5)), 0);
-	expect_hex(key, "71fc50ecbeae25dfee490896ddfe8665df8a284cdef457747b589fecba8d4095");
+static const char *
+variant_name(int variant, const char *what)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "group_%s%s", variants[variant], what);
+	return name;
+}
+
+/* As the member of the vectors whom the server has told. */
+static void
+join_the_vectors(bool slots)
+{
+	struct slots_node nodes[SLOTS_COVER_MAX], top = {.depth = 0};
+	unsigned int depth = (unsigned int)native_number("slots_depth");
+	size_t count = slots_cover(depth, (uint32_t)native_number("slots_first"),
+	    (uint32_t)native_number("slots_last"), nodes);
+
+	native_bytes("group_root", root, sizeof(root));
+	install((uint32_t)native_number("group_epoch"), 0);
+	if (!slots)
+		return;
+	native_bytes("slots_root", top.key, sizeof(top.key));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(slots_derive(&top, &nodes[i]), 0);
+	groupkey_set_slots(&g, native_number("slots_begin_ms"),
+	    native_number("slots_length_s") * 1000, depth, nodes, count);
+}
+
+/* Their traffic key into key. */
+static void
+derive_traffic_of_the_vectors(int variant)
+{
+	uint32_t slot = variant == 0 ? 0 : (uint32_t)native_number("group_slot");
+	uint64_t now_ms = native_number("slots_begin_ms") +
+			  slot * native_number("slots_length_s") * UINT64_C(1000);
+
+	join_the_vectors(variant != 0);
+	ck_assert_int_eq(traffic((uint32_t)native_number("group_epoch"), slot, now_ms), 0);
+}
+
+/* What the two have in common, from the one's private and the other's public key. */
+static void
+derive_shared(uint8_t shared[AEAD_KEY_LEN])
+{
+	uint8_t private_key[AEAD_KEY_LEN], public_key[AEAD_KEY_LEN];
+
+	native_bytes("group_sender_private_key", private_key, sizeof(private_key));
+	native_bytes("group_receiver_public_key", public_key, sizeof(public_key));
+	ck_assert_int_eq(aead_dh(shared, private_key, public_key), 0);
+}
+
+START_TEST(groupkey_meets_the_vectors)
+{
+	uint32_t sender = (uint32_t)native_number("group_sender");
+	uint32_t receiver = (uint32_t)native_number("group_receiver");
+	uint8_t out[AEAD_KEY_LEN], shared[AEAD_KEY_LEN];
+
+	derive_shared(shared);
+	native_expect("group_shared_secret", shared, sizeof(shared));
+	derive_traffic_of_the_vectors(_i);
+	native_expect("group_epoch_key", g.epochs[0].key, AEAD_KEY_LEN);
+	native_expect(variant_name(_i, "traffic_key"), key, sizeof(key));
+	groupkey_sender(out, key, sender);
+	native_expect(variant_name(_i, "sender_key"), out, sizeof(out));
+	groupkey_pair(out, key, shared, sender, receiver);
+	native_expect(variant_name(_i, "pair_key"), out, sizeof(out));
+	groupkey_pair(out, key, shared, receiver, sender);
+	native_expect(variant_name(_i, "pair_key_back"), out, sizeof(out));
 }
 END_TEST
 
@@ -217,7 +277,7 @@ groupkey_tests(void)
 	TCase *tc = tcase_create("groupkey");
 
 	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, groupkey_derives_as_specified);
+	tcase_add_loop_test(tc, groupkey_meets_the_vectors, 0, ARRAY_LEN(variants));
 	tcase_add_test(tc, groupkey_gives_each_sender_and_direction_its_own);
 	tcase_add_test(tc, groupkey_of_another_group_is_another);
 	tcase_add_test(tc, groupkey_has_nothing_to_send_with_at_first);

@@ -1,5 +1,6 @@
 /*
- * Tests of groupwire: three members of a group, whose keys change.
+ * Tests of groupwire: three members of a group, whose keys change, and the messages that an
+ * independent program made.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "aead_dh.h"
+#include "native_vectors.h"
 #include "util.h"
 
 #define NOW UINT64_C(1000000)
@@ -348,6 +350,135 @@ START_TEST(key_of_low_order_is_refused)
 }
 END_TEST
 
+/* Each message of the vectors; what is not "back" is from the member whom they call sender. */
+static const struct vector {
+	const char *message, *plain;
+	bool all, is_signed, slots, back;
+	uint64_t after; /* its counter, from that of the vectors on; of what is back, from 0 on */
+} vectors[] = {
+    {"group_all_message", "group_all_plain", true, false, false, false, 0},
+    {"group_all_signed_message", "group_all_plain", true, true, false, false, 0},
+    {"group_slot_all_message", "group_all_plain", true, false, true, false, 0},
+    {"group_one_message", "group_one_plain", false, false, false, false, 1},
+    {"group_slot_one_message", "group_one_plain", false, false, true, false, 1},
+    {"group_floor_wanted_message", "group_floor_wanted_plain", false, false, false, true, 0},
+    {"group_floor_message", "group_floor_plain", false, false, false, false, 2},
+};
+
+/* The cover and the root of the vectors, as the server gives them. */
+static void
+join_the_vectors(struct someone *m, bool slots)
+{
+	struct slots_node root = {.depth = 0}, cover[SLOTS_COVER_MAX];
+	unsigned int depth = (unsigned int)native_number("slots_depth");
+	uint32_t epoch = (uint32_t)native_number("group_epoch");
+	size_t count = slots_cover(depth, (uint32_t)native_number("slots_first"),
+	    (uint32_t)native_number("slots_last"), cover);
+
+	groupkey_init(&m->keys, "home");
+	native_bytes("group_root", root.key, sizeof(root.key));
+	groupkey_of_epoch(root.key, root.key, "home", epoch);
+	groupkey_install(&m->keys, epoch, root.key, 0);
+	native_bytes("slots_root", root.key, sizeof(root.key));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(slots_derive(&root, &cover[i]), 0);
+	if (slots)
+		groupkey_set_slots(&m->keys, native_number("slots_begin_ms"),
+		    native_number("slots_length_s") * 1000, depth, cover, count);
+}
+
+/* A is the sender of this one, B its receiver. */
+static void
+be_ends_of(const struct vector *v)
+{
+	struct someone *sender = &members[v->back ? B : A], *receiver = &members[v->back ? A : B];
+
+	memset(members, 0, sizeof(members));
+	now_ms = native_number("slots_begin_ms") +
+		 native_number("group_slot") * native_number("slots_length_s") * 1000;
+	native_bytes("group_sender_private_key", sender->secret, AEAD_KEY_LEN);
+	native_bytes("group_receiver_private_key", receiver->secret, AEAD_KEY_LEN);
+	groupwire_self_set_id(&sender->self, (uint32_t)native_number("group_sender"));
+	groupwire_self_set_id(&receiver->self, (uint32_t)native_number("group_receiver"));
+	for (int i = A; i <= B; i++) {
+		aead_dh_public(members[i].public, members[i].secret);
+		join_the_vectors(&members[i], v->slots);
+	}
+	if (v->is_signed) {
+		members[A].self.is_signing = true;
+		native_bytes("group_sign_seed", members[A].self.sign_key, AEAD_KEY_LEN);
+		native_bytes("group_verify_key", members[A].self.verify_key, AEAD_KEY_LEN);
+		memcpy(members[A].self.sign_key + AEAD_KEY_LEN, members[A].self.verify_key,
+		    AEAD_KEY_LEN);
+	}
+	members[A].self.counter = (v->back ? 0 : native_number("group_counter")) + v->after;
+	meet(&members[A], B, members[B].self.id, false);
+	meet(&members[B], A, members[A].self.id, v->is_signed);
+	groupwire_other_set_floor(&members[B].others[A], native_number("group_floor_counter"));
+}
+
+/* The tag of all, or that of the address of the receiver. */
+static void
+destination_of(const struct vector *v, uint8_t to[NETWORK_TAG_LEN])
+{
+	char name[NATIVE_VECTOR_TEXT], address[NATIVE_VECTOR_TEXT];
+	uint8_t secret[AEAD_KEY_LEN];
+	struct network_params p = {.mode = NETWORK_GROUP,
+	    .name = native_text("group_name", name),
+	    .prefix = "vpn",
+	    .secret = secret};
+	struct network_id id;
+	struct network n;
+	struct addr a;
+
+	native_bytes("group_secret", secret, sizeof(secret));
+	network_init(&n, &p);
+	native_text(v->back ? "group_sender_address" : "group_receiver_address", address);
+	ck_assert_int_eq(addr_parse(address, &a), 0);
+	network_id(&n, &a, &id);
+	memcpy(to, v->all ? n.broadcast_tag : id.tag, NETWORK_TAG_LEN);
+}
+
+START_TEST(messages_of_the_vectors_are_made)
+{
+	const struct vector *v = &vectors[_i];
+	uint8_t to[NETWORK_TAG_LEN], buf[ROOM];
+	struct groupwire_now now;
+	size_t len;
+
+	be_ends_of(v);
+	destination_of(v, to);
+	now = now_of(&members[A]);
+	len = native_bytes(v->plain, buf + GROUPWIRE_HEADER_LEN, ROOM - GROUPWIRE_OVERHEAD_ALL);
+	len = v->all
+		  ? groupwire_seal_all(&members[A].self, &now, to, buf, len)
+		  : groupwire_seal_one(&members[A].self, &members[A].others[B], &now, to, buf, len);
+	native_expect(v->message, buf, len);
+}
+END_TEST
+
+START_TEST(messages_of_the_vectors_are_opened)
+{
+	const struct vector *v = &vectors[_i];
+	uint8_t to[NETWORK_TAG_LEN], message[ROOM], plain[ROOM];
+	struct groupwire_other *from = &members[B].others[A];
+	size_t len = native_bytes(v->message, message, sizeof(message));
+	struct groupwire_now now;
+	struct frame_header h;
+	int rc;
+
+	be_ends_of(v);
+	destination_of(v, to);
+	now = now_of(&members[B]);
+	ck_assert_int_eq(frame_parse(message, len, &h), 0);
+	ck_assert_uint_eq(h.index, members[A].self.id);
+	rc = v->all ? groupwire_open_all(from, &now, to, &h, message, len, plain)
+		    : groupwire_open_one(from, &members[B].self, &now, to, &h, message, len, plain);
+	ck_assert_int_ge(rc, 0);
+	native_expect(v->plain, plain, (size_t)rc);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -371,6 +502,8 @@ main(void)
 	tcase_add_test(c, slot_changes_and_ends);
 	tcase_add_test(c, slot_that_is_not_ours_cannot_be_read);
 	tcase_add_test(c, key_of_low_order_is_refused);
+	tcase_add_loop_test(c, messages_of_the_vectors_are_made, 0, ARRAY_LEN(vectors));
+	tcase_add_loop_test(c, messages_of_the_vectors_are_opened, 0, ARRAY_LEN(vectors));
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

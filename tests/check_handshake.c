@@ -25,13 +25,14 @@
 
 enum { INITIATOR, RESPONDER };
 
-/* The networks of the vectors: with a passphrase, with keys and a secret, with keys alone. */
+/* The networks of the vectors: with a passphrase, with keys and a secret, with keys alone, and one
+ * between a member of groups and its key server. */
 static const struct which {
 	const char *name;
 	enum network_mode mode;
-	bool has_secret;
-} networks[] = {
-    {"psk", NETWORK_PSK, true}, {"raw", NETWORK_PUBKEY, true}, {"public", NETWORK_PUBKEY, false}};
+	bool has_secret, control;
+} networks[] = {{"psk", NETWORK_PSK, true, false}, {"raw", NETWORK_PUBKEY, true, false},
+    {"public", NETWORK_PUBKEY, false, false}, {"control", NETWORK_PUBKEY, true, true}};
 
 /* Both ends of a handshake. */
 struct world {
@@ -58,7 +59,7 @@ static void
 init_network(struct network *n, const struct which *w, const char *private_key)
 {
 	uint8_t secret[AEAD_KEY_LEN], key[AEAD_KEY_LEN];
-	struct network_params p = {.mode = w->mode, .prefix = "vpn"};
+	struct network_params p = {.mode = w->mode, .prefix = "vpn", .control = w->control};
 	char name[NATIVE_VECTOR_TEXT];
 
 	p.name = native_text(vector_name(w, "name"), name);
@@ -672,8 +673,8 @@ START_TEST(handshake_refuses_addresses_that_are_not_those_of_the_topic)
 	struct addr other;
 	struct world w;
 
-	init(&w, _i % 3);
-	ck_assert_int_eq(addr_parse(text[_i / 3], &other), 0);
+	init(&w, _i % (int)ARRAY_LEN(networks));
+	ck_assert_int_eq(addr_parse(text[_i / (int)ARRAY_LEN(networks)], &other), 0);
 	for (int end = 0; end < 2; end++) {
 		hello = w.hello[end];
 		hello.from = other;

@@ -1,6 +1,6 @@
 /*
- * Messages between a member and the key server: each type there and back, and all that is wrong
- * with one.
+ * Messages between a member and the key server: each type there and back, against those that an
+ * independent program made, and all that is wrong with one.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,6 +12,7 @@
 
 #include "hex.h"
 #include "keymsg.h"
+#include "native_vectors.h"
 #include "util.h"
 
 static struct keymsg m, got;
@@ -126,6 +127,102 @@ START_TEST(keymsg_of_an_evicted_member_is_as_specified)
 	expect_hex(out, "8600000000"
 			"010004686f6d65"
 			"1300046c6f7374");
+}
+END_TEST
+
+/* What the vectors have in common, and all fields of all of them. */
+static void
+be_the_vectors(void)
+{
+	static const char *const prefixes[] = {"10.0.1.2/32", "fd00::2/128", "192.168.5.0/24"};
+	struct slots_node root = {.depth = 0};
+
+	memset(&m, 0, sizeof(m));
+	m.request = (uint32_t)native_number("keymsg_request");
+	strcpy(m.group, "home");
+	m.wanted_s = m.granted_s = 3600;
+	native_bytes("keymsg_verify_key", m.verify_key, AEAD_KEY_LEN);
+	native_bytes("rekey_server_key", m.server_key, AEAD_KEY_LEN);
+	native_bytes("public_key", m.public_key, AEAD_KEY_LEN);
+	m.sender = (uint32_t)native_number("group_sender");
+	m.epoch = (uint32_t)native_number("group_epoch");
+	m.slots_begin_ms = native_number("slots_begin_ms");
+	m.slot_s = (uint32_t)native_number("slots_length_s");
+	m.slots_depth = (uint8_t)native_number("slots_depth");
+	m.cover_count = slots_cover(m.slots_depth, 5, 20, m.cover);
+	native_bytes("slots_root", root.key, AEAD_KEY_LEN);
+	for (size_t i = 0; i < m.cover_count; i++)
+		ck_assert_int_eq(slots_derive(&root, &m.cover[i]), 0);
+	m.path.leaf = 2;
+	m.path.height = 3;
+	native_bytes("keymsg_path", m.path.keys[0], sizeof(m.path.keys));
+	m.lease_s = 900;
+	m.time_ms = native_number("keymsg_time_ms");
+	ck_assert_int_eq(addr_parse("fd00::2", &m.address), 0);
+	m.prefix_count = ARRAY_LEN(prefixes);
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		ck_assert_int_eq(prefix_parse(prefixes[i], &m.prefixes[i]), 0);
+	strcpy(m.name, "B\xc3\xbcro");
+	m.nonce = native_number("keymsg_nonce");
+}
+
+#define HAS(field) KEYMSG_HAS(KEYMSG_##field)
+#define HAS_LEASE (HAS(EPOCH) | HAS(LEASE_TIME) | HAS(TIME))
+#define HAS_KEYS                                                                              \
+	(HAS_LEASE | HAS(GRANTED) | HAS(SERVER_KEY) | HAS(SENDER) | HAS(METHOD) | HAS(LEAF) | \
+	    HAS(PATH))
+#define HAS_ENTRY (HAS(GRANTED) | HAS(PUBLIC_KEY) | HAS(SENDER) | HAS(PREFIX) | HAS(NAME))
+
+static const struct {
+	const char *name;
+	enum keymsg_type type;
+	uint32_t has; /* beside the group */
+} vectors[] = {
+    {"keymsg_join", KEYMSG_JOIN, HAS(WANTED) | HAS(VERIFY_KEY) | HAS(PREFIX)},
+    {"keymsg_leave", KEYMSG_LEAVE, 0},
+    {"keymsg_catch_up", KEYMSG_CATCH_UP, HAS(EPOCH)},
+    {"keymsg_renew", KEYMSG_RENEW, HAS(EPOCH) | HAS(NONCE)},
+    {"keymsg_look_up_sender", KEYMSG_LOOK_UP, HAS(SENDER)},
+    {"keymsg_look_up_address", KEYMSG_LOOK_UP, HAS(ADDRESS)},
+    {"keymsg_joined", KEYMSG_JOINED, HAS_KEYS},
+    {"keymsg_joined_slotted", KEYMSG_JOINED, HAS_KEYS | HAS(SLOTS) | HAS(COVER)},
+    {"keymsg_left", KEYMSG_LEFT, 0},
+    {"keymsg_lease", KEYMSG_LEASE, HAS_LEASE | HAS(NONCE)},
+    {"keymsg_entry", KEYMSG_ENTRY, HAS_ENTRY | HAS(VERIFY_KEY)},
+    {"keymsg_evicted", KEYMSG_EVICTED, HAS(REASON)},
+    {"keymsg_refused", KEYMSG_REFUSED, HAS(REASON)},
+};
+
+/* m as the one of this number. */
+static void
+be_the_vector(int i)
+{
+	be_the_vectors();
+	m.type = vectors[i].type;
+	m.has = vectors[i].has | HAS(GROUP);
+	m.method = (m.has & HAS(COVER)) != 0 ? KEYMSG_SLOTTED : KEYMSG_UPDATE;
+	strcpy(m.reason, m.type == KEYMSG_REFUSED ? "not allowed" : "lost");
+	if (m.type == KEYMSG_JOIN)
+		m.prefix_count = 2;
+	if (m.type == KEYMSG_EVICTED)
+		m.request = 0;
+	if (m.type == KEYMSG_CATCH_UP)
+		m.epoch--;
+	if (m.type == KEYMSG_LOOK_UP)
+		m.sender = (uint32_t)native_number("group_receiver");
+}
+
+/* Written, it has the same bytes; taken apart and put together again, too. */
+START_TEST(keymsg_meets_the_vectors)
+{
+	be_the_vector(_i);
+	len = keymsg_write(&m, out, sizeof(out));
+	native_expect(vectors[_i].name, out, len);
+	ck_assert_int_eq(parse(out, len), 0);
+	ck_assert_int_eq(got.type, m.type);
+	ck_assert_uint_eq(got.has, m.has);
+	len = keymsg_write(&got, out, sizeof(out));
+	native_expect(vectors[_i].name, out, len);
 }
 END_TEST
 
@@ -271,6 +368,7 @@ keymsg_tests(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_loop_test(tc, keymsg_comes_back_as_it_was, 0, ARRAY_LEN(types));
+	tcase_add_loop_test(tc, keymsg_meets_the_vectors, 0, ARRAY_LEN(vectors));
 	tcase_add_test(tc, keymsg_is_never_longer_than_it_may);
 	tcase_add_test(tc, keymsg_of_an_evicted_member_is_as_specified);
 	tcase_add_test(tc, keymsg_refuses_what_is_cut);

@@ -1,6 +1,7 @@
 /*
  * The tree of keys: whoever stays follows each renewal and has the server's root, whoever has left
- * does not, and a newcomer opens nothing of before.
+ * does not, and a newcomer opens nothing of before. What an independent program has wrapped can be
+ * opened, too.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,7 +13,9 @@
 #include <string.h>
 
 #include "keytree.h"
+#include "native_vectors.h"
 #include "util.h"
+#include "wire.h"
 
 #define MEMBERS_MAX 64
 
@@ -374,6 +377,50 @@ START_TEST(keytree_follows_nothing_forged)
 }
 END_TEST
 
+/* Wraps as a rekey carries them. */
+static size_t
+read_wraps(const char *name, struct keytree_wrap *out, size_t size)
+{
+	uint8_t bytes[512];
+	struct wire_reader r;
+	size_t n = 0;
+
+	wire_reader_init(&r, bytes, native_bytes(name, bytes, sizeof(bytes)));
+	for (; wire_left(&r) > 0; n++) {
+		uint8_t level = wire_u8(&r);
+
+		ck_assert_uint_lt(n, size);
+		out[n].node = (struct keytree_node){level & 0x7f, wire_u32(&r)};
+		out[n].child = 2 * out[n].node.index + level / 0x80;
+		memcpy(out[n].sealed, wire_bytes(&r, KEYTREE_SEALED_LEN), KEYTREE_SEALED_LEN);
+	}
+	return n;
+}
+
+/* A member in the middle of it, one far from it, and one whose tree was smaller. */
+START_TEST(keytree_follows_the_vectors)
+{
+	static const struct {
+		uint32_t leaf;
+		const char *wraps, *before, *after;
+	} paths[] = {
+	    {2, "tree_wraps", "tree_path_2_before", "tree_path_2_after"},
+	    {4, "tree_wraps", "tree_path_4_before", "tree_path_4_after"},
+	    {0, "tree_grown_wraps", "tree_grown_path_before", "tree_grown_path_after"},
+	};
+	uint32_t at = (uint32_t)native_number("tree_epoch");
+	struct keytree_path path = {.leaf = paths[_i].leaf};
+	struct keytree_wrap theirs[8];
+	size_t len = native_bytes(paths[_i].before, path.keys[0], sizeof(path.keys));
+	size_t n = read_wraps(paths[_i].wraps, theirs, ARRAY_LEN(theirs));
+
+	path.height = (unsigned int)(len / AEAD_KEY_LEN - 1);
+	ck_assert_int_eq(keytree_follow(&path, at + 1, theirs, n), -1);
+	ck_assert_int_eq(keytree_follow(&path, at, theirs, n), 0);
+	native_expect(paths[_i].after, path.keys, (path.height + 1) * AEAD_KEY_LEN);
+}
+END_TEST
+
 static TCase *
 keytree_tests(void)
 {
@@ -392,6 +439,7 @@ keytree_tests(void)
 	tcase_add_test(tc, keytree_knows_what_is_no_tree);
 	tcase_add_test(tc, keytree_is_full_at_last);
 	tcase_add_test(tc, keytree_follows_nothing_forged);
+	tcase_add_loop_test(tc, keytree_follows_the_vectors, 0, 3);
 	return tc;
 }
 

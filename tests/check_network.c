@@ -22,8 +22,8 @@ static const struct which {
 	const char *name;
 	enum network_mode mode;
 	bool has_secret;
-} networks[] = {
-    {"psk", NETWORK_PSK, true}, {"raw", NETWORK_PUBKEY, true}, {"public", NETWORK_PUBKEY, false}};
+} networks[] = {{"psk", NETWORK_PSK, true}, {"raw", NETWORK_PUBKEY, true},
+    {"public", NETWORK_PUBKEY, false}, {"group", NETWORK_GROUP, true}};
 
 static const uint8_t zeros[AEAD_KEY_LEN];
 
@@ -227,6 +227,82 @@ START_TEST(network_plain_topics_show_addresses)
 }
 END_TEST
 
+static void
+init_control(struct network *n, bool plain_topics)
+{
+	char name[NATIVE_VECTOR_TEXT], prefix[NATIVE_VECTOR_TEXT];
+	uint8_t secret[AEAD_KEY_LEN];
+	struct network_params p = {.mode = NETWORK_PUBKEY,
+	    .name = native_text("control_name", name),
+	    .prefix = native_text("prefix", prefix),
+	    .plain_topics = plain_topics,
+	    .control = true,
+	    .secret = secret};
+
+	native_bytes("control_secret", secret, sizeof(secret));
+	network_init(n, &p);
+}
+
+/* What stands for whoever has the public key of this name. */
+static struct network_id
+control_id_of(const struct network *n, const char *public_key, const char *id_name)
+{
+	uint8_t key[AEAD_KEY_LEN];
+	struct network_id id;
+	struct addr a;
+
+	native_bytes(public_key, key, sizeof(key));
+	a = network_control_addr(key);
+	ck_assert_int_eq(a.family, ADDR_IPV6);
+	native_expect(id_name, a.bytes, addr_len(&a));
+	network_id(n, &a, &id);
+	return id;
+}
+
+static void
+expect_text(const char *name, const char *actual)
+{
+	char expected[NATIVE_VECTOR_TEXT];
+
+	ck_assert_str_eq(actual, native_text(name, expected));
+}
+
+START_TEST(network_of_control_has_ids_that_follow_from_keys)
+{
+	struct network_id member, server;
+	struct network n;
+
+	for (int plain = 0; plain <= 1; plain++) {
+		init_control(&n, plain == 1);
+		member = control_id_of(&n, "public_key", "control_member_id");
+		server = control_id_of(&n, "responder_public_key", "control_server_id");
+		native_expect("control_member_tag", member.tag, NETWORK_TAG_LEN);
+		native_expect("control_server_tag", server.tag, NETWORK_TAG_LEN);
+		network_clear(&n);
+	}
+}
+END_TEST
+
+START_TEST(network_of_control_has_topics_for_one_and_for_a_group)
+{
+	char group[NATIVE_VECTOR_TEXT], part[NETWORK_PART_MAX], topic[NETWORK_TOPIC_MAX];
+	struct network_id member, server;
+	struct network n;
+
+	init_control(&n, _i == 1);
+	member = control_id_of(&n, "public_key", "control_member_id");
+	server = control_id_of(&n, "responder_public_key", "control_server_id");
+	network_group_part(&n, native_text("control_group", group), part);
+	expect_text(_i == 1 ? "control_to_server_plain_topic" : "control_to_server_topic",
+	    network_topic(&n, topic, server.part, member.part));
+	expect_text(_i == 1 ? "control_to_member_plain_topic" : "control_to_member_topic",
+	    network_topic(&n, topic, member.part, server.part));
+	expect_text(_i == 1 ? "control_to_group_plain_topic" : "control_to_group_topic",
+	    network_topic(&n, topic, part, server.part));
+	network_clear(&n);
+}
+END_TEST
+
 START_TEST(network_topic_has_room_for_the_longest)
 {
 	char name[NETWORK_NAME_MAX + 1], prefix[NETWORK_PREFIX_MAX + 1], topic[NETWORK_TOPIC_MAX];
@@ -417,6 +493,8 @@ add_addresses(TCase *tcase)
 	tcase_add_loop_test(tcase, network_plain_topics_show_addresses, 0, count);
 	tcase_add_test(tcase, network_topic_has_room_for_the_longest);
 	tcase_add_loop_test(tcase, network_takes_its_own_topics_apart, 0, count);
+	tcase_add_test(tcase, network_of_control_has_ids_that_follow_from_keys);
+	tcase_add_loop_test(tcase, network_of_control_has_topics_for_one_and_for_a_group, 0, 2);
 	tcase_add_test(tcase, network_does_not_mind_what_a_bridge_put_before);
 	tcase_add_test(tcase, network_refuses_other_topics);
 	tcase_add_test(tcase, network_refuses_topics_of_another_network);

@@ -201,6 +201,44 @@ START_TEST(notice_opens_the_messages_of_the_vectors)
 }
 END_TEST
 
+/* Resets between a member and a key server, and between two members. */
+START_TEST(notice_opens_the_resets_of_the_vectors)
+{
+	static const struct {
+		const char *network, *from, *to, *index, *notice;
+	} resets[] = {
+	    {"control", "control_responder", "control_initiator", "responder_index",
+		"control_reset_notice"},
+	    {"group", "group_receiver_address", "group_sender_address", "group_sender",
+		"group_reset_notice"},
+	};
+	struct network_params p = {
+	    .mode = _i == 0 ? NETWORK_PUBKEY : NETWORK_GROUP, .prefix = "vpn", .control = _i == 0};
+	char name[64], text[NATIVE_VECTOR_TEXT];
+	uint8_t their_secret[AEAD_KEY_LEN], message[NOTICE_MAX];
+	struct network_id to, from;
+	struct network_topic t;
+	struct network n;
+	struct notice v;
+
+	snprintf(name, sizeof(name), "%s_secret", resets[_i].network);
+	native_bytes(name, their_secret, sizeof(their_secret));
+	p.secret = their_secret;
+	snprintf(name, sizeof(name), "%s_name", resets[_i].network);
+	p.name = native_text(name, text);
+	network_init(&n, &p);
+	to = id_of(&n, native_text(resets[_i].to, text));
+	from = id_of(&n, native_text(resets[_i].from, text));
+	t = topic_of(to.part, from.part);
+	ck_assert_int_eq(notice_open(&n, &t, message,
+			     native_bytes(resets[_i].notice, message, sizeof(message)), &v),
+	    0);
+	ck_assert_int_eq((int)v.kind, NOTICE_RESET);
+	ck_assert(addr_equal(&v.from, &from.addr));
+	ck_assert_uint_eq(v.index, native_number(resets[_i].index));
+}
+END_TEST
+
 START_TEST(notice_opens_an_ipv6_sender_made_by_hand)
 {
 	static const uint8_t started[18] = {2, 6, 0xfd, [17] = 1};
@@ -417,6 +455,7 @@ main(void)
 	tcase_add_test(tcase, notice_opens_what_was_sealed);
 	tcase_add_test(tcase, notice_opens_messages_made_by_hand);
 	tcase_add_loop_test(tcase, notice_opens_the_messages_of_the_vectors, 0, 2);
+	tcase_add_loop_test(tcase, notice_opens_the_resets_of_the_vectors, 0, 2);
 	tcase_add_test(tcase, notice_opens_an_ipv6_sender_made_by_hand);
 	tcase_add_test(tcase, notice_refuses_a_sender_without_a_family);
 	tcase_add_test(tcase, notice_refuses_malformed_plaintexts);

@@ -1,6 +1,7 @@
 /*
  * What all members are told: written by the server, put together by a member, whatever order the
- * parts come in; and nothing that the server has not signed.
+ * parts come in; the same as an independent program writes it; and nothing that the server has not
+ * signed.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #include "aead_dh.h"
+#include "groupkey.h"
+#include "native_vectors.h"
 #include "rekey.h"
 #include "util.h"
 
@@ -231,6 +234,80 @@ START_TEST(rekey_refuses_parts_that_cannot_be)
 }
 END_TEST
 
+/* The secret key of libsodium is the seed and the public key. */
+static void
+be_the_server_of_the_vectors(void)
+{
+	native_bytes("rekey_server_sign_seed", secret, AEAD_KEY_LEN);
+	native_bytes("rekey_server_key", secret + AEAD_KEY_LEN, AEAD_KEY_LEN);
+	native_bytes("rekey_server_key", public, AEAD_KEY_LEN);
+}
+
+static struct rekey
+open_vector(const char *name, uint8_t message[NATIVE_VECTOR_TEXT])
+{
+	size_t len = native_bytes(name, message, NATIVE_VECTOR_TEXT);
+	struct rekey r;
+
+	ck_assert_int_eq(rekey_open(&r, "home", public, message, len), 0);
+	ck_assert_uint_eq(r.epoch, native_number("tree_epoch"));
+	ck_assert_uint_eq(r.from_ms, native_number("rekey_from_ms"));
+	return r;
+}
+
+/* The wraps of the vectors one by one, and all of them as one part. */
+START_TEST(rekey_writes_the_message_of_the_vectors)
+{
+	uint8_t message[NATIVE_VECTOR_TEXT];
+	struct keytree_wrap theirs[8];
+	struct rekey r;
+	size_t len;
+
+	be_the_server_of_the_vectors();
+	r = open_vector("rekey_message", message);
+	native_expect("tree_wraps", r.wraps, r.count * REKEY_WRAP_LEN);
+	ck_assert_uint_le(r.count, ARRAY_LEN(theirs));
+	for (size_t i = 0; i < r.count; i++) {
+		const uint8_t *at = r.wraps + i * REKEY_WRAP_LEN;
+
+		theirs[i].node = (struct keytree_node){at[0] & 0x7f, at[4]};
+		theirs[i].child = 2U * at[4] + at[0] / 0x80;
+		memcpy(theirs[i].sealed, at + 5, KEYTREE_SEALED_LEN);
+	}
+	ck_assert_uint_eq(rekey_parts(r.count), 1);
+	len = rekey_write(&r, "home", theirs, r.count, secret, parts[0]);
+	native_expect("rekey_message", parts[0], len);
+}
+END_TEST
+
+/* In one part, in two, and in two the other way round. */
+START_TEST(rekey_follows_the_vectors)
+{
+	static const char *const orders[][2] = {
+	    {"rekey_message", NULL},
+	    {"rekey_part_1", "rekey_part_2"},
+	    {"rekey_part_2", "rekey_part_1"},
+	};
+	uint8_t message[NATIVE_VECTOR_TEXT], key[AEAD_KEY_LEN];
+	struct rekey r;
+
+	be_the_server_of_the_vectors();
+	path = (struct keytree_path){.leaf = 2, .height = 3};
+	native_bytes("tree_path_2_before", path.keys[0], sizeof(path.keys));
+	for (size_t i = 0; i < 2 && orders[_i][i] != NULL; i++) {
+		bool last = i == 1 || orders[_i][1] == NULL;
+
+		r = open_vector(orders[_i][i], message);
+		ck_assert(rekey_collect(&collection, &r, &path) == last);
+	}
+	ck_assert_int_eq(
+	    keytree_follow(&path, collection.epoch, collection.wraps, collection.count), 0);
+	native_expect("tree_path_2_after", path.keys, 4 * AEAD_KEY_LEN);
+	groupkey_of_epoch(key, path.keys[path.height], "home", collection.epoch);
+	native_expect("rekey_epoch_key", key, sizeof(key));
+}
+END_TEST
+
 static TCase *
 rekey_tests(void)
 {
@@ -245,6 +322,8 @@ rekey_tests(void)
 	tcase_add_test(tc, rekey_refuses_any_flipped_bit);
 	tcase_add_test(tc, rekey_refuses_another_server_and_another_group);
 	tcase_add_test(tc, rekey_refuses_parts_that_cannot_be);
+	tcase_add_test(tc, rekey_writes_the_message_of_the_vectors);
+	tcase_add_loop_test(tc, rekey_follows_the_vectors, 0, 3);
 	return tc;
 }
 

@@ -408,24 +408,45 @@ START_TEST(session_frees_nothing_given_null)
 }
 END_TEST
 
-/* Messages that an independent program made, in the session of the handshake in the network psk. */
+/* Messages that an independent program made, in the sessions of its handshakes in the networks psk
+ * and control. */
 static const struct vector {
 	const char *message, *counter, *plain; /* plain NULL: nothing */
 	enum frame_type type;
+	bool control, back; /* back: from the responder to the initiator */
 } vectors[] = {
-    {"data_message", "data_counter", "data_plain", FRAME_DATA},
-    {"padded_message", "padded_counter", "padded_plain", FRAME_DATA},
-    {"keepalive_message", "keepalive_counter", NULL, FRAME_DATA},
-    {"grant_message", "grant_counter", "grant_plain", FRAME_CONTROL},
-    {"signed_grant_message", "signed_grant_counter", "signed_grant_plain", FRAME_CONTROL},
-    {"close_message", "close_counter", "close_plain", FRAME_CONTROL},
+    {"data_message", "data_counter", "data_plain", FRAME_DATA, false, false},
+    {"padded_message", "padded_counter", "padded_plain", FRAME_DATA, false, false},
+    {"keepalive_message", "keepalive_counter", NULL, FRAME_DATA, false, false},
+    {"grant_message", "grant_counter", "grant_plain", FRAME_CONTROL, false, false},
+    {"signed_grant_message", "signed_grant_counter", "signed_grant_plain", FRAME_CONTROL, false,
+	false},
+    {"close_message", "close_counter", "close_plain", FRAME_CONTROL, false, false},
+    {"control_join_message", "control_join_counter", "keymsg_join", FRAME_CONTROL, true, false},
+    {"control_joined_message", "control_joined_counter", "keymsg_joined", FRAME_CONTROL, true,
+	true},
+    {"control_keepalive_message", "control_keepalive_counter", NULL, FRAME_DATA, true, false},
 };
 
-/* left is its initiator, right its responder, as far as the messages from left to right go. */
-static void
-be_ends_of_the_vectors(void)
+/* "<network>_<end><what>": a name of a vector about the receiver, or the sender. */
+static const char *
+end_name(const struct vector *v, bool receiver, const char *what)
 {
-	struct network_params p = {.mode = NETWORK_PSK, .name = "testnet", .prefix = "vpn"};
+	static char name[64];
+
+	snprintf(name, sizeof(name), "%s_%s%s", v->control ? "control" : "psk",
+	    v->back == receiver ? "initiator" : "responder", what);
+	return name;
+}
+
+/* left is the sender, right the receiver, as far as the messages from left to right go. */
+static void
+be_ends_of(const struct vector *v)
+{
+	struct network_params p = {.mode = v->control ? NETWORK_PUBKEY : NETWORK_PSK,
+	    .name = "testnet",
+	    .prefix = "vpn",
+	    .control = v->control};
 	uint8_t secret[AEAD_KEY_LEN];
 	char text[NATIVE_VECTOR_TEXT];
 	struct network_id to;
@@ -435,13 +456,14 @@ be_ends_of_the_vectors(void)
 	native_bytes("psk_secret", secret, sizeof(secret));
 	p.secret = secret;
 	network_init(&n, &p);
-	ck_assert_int_eq(addr_parse(native_text("psk_responder", text), &a), 0);
+	ck_assert_int_eq(addr_parse(native_text(end_name(v, true, ""), text), &a), 0);
 	network_id(&n, &a, &to);
 	memcpy(left->tx_tag, to.tag, NETWORK_TAG_LEN);
 	memcpy(right->rx_tag, to.tag, NETWORK_TAG_LEN);
-	native_bytes("psk_initiator_key", left->tx_key, AEAD_KEY_LEN);
-	native_bytes("psk_initiator_key", right->rx_key, AEAD_KEY_LEN);
-	left->remote_index = (uint32_t)native_number("responder_index");
+	native_bytes(end_name(v, false, "_key"), left->tx_key, AEAD_KEY_LEN);
+	native_bytes(end_name(v, false, "_key"), right->rx_key, AEAD_KEY_LEN);
+	left->remote_index =
+	    (uint32_t)native_number(v->back ? "initiator_index" : "responder_index");
 }
 
 START_TEST(session_makes_the_messages_of_the_vectors)
@@ -450,7 +472,7 @@ START_TEST(session_makes_the_messages_of_the_vectors)
 	uint8_t buf[BUF_LEN];
 	size_t len;
 
-	be_ends_of_the_vectors();
+	be_ends_of(v);
 	left->tx_counter = native_number(v->counter);
 	len = v->plain != NULL ? native_bytes(v->plain, buf + FRAME_HEADER_LEN, LEN_MAX) : 0;
 	len = session_seal(left, v->type, buf, len);
@@ -466,7 +488,7 @@ START_TEST(session_opens_the_messages_of_the_vectors)
 	size_t len;
 	int rc;
 
-	be_ends_of_the_vectors();
+	be_ends_of(v);
 	len = native_bytes(v->message, message, sizeof(message));
 	ck_assert_int_eq(frame_parse(message, len, &h), 0);
 	ck_assert_int_eq(h.type, v->type);

@@ -1,18 +1,21 @@
 /*
- * The tree of time slots, against the check values of the specification and against a count of what
- * each cover reaches.
+ * The tree of time slots: against the check values of the specification, against those of an
+ * independent program, and against a count of what each cover reaches.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "config.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hex.h"
+#include "native_vectors.h"
 #include "slots.h"
 #include "util.h"
+#include "wire.h"
 
 static struct slots_node nodes[SLOTS_COVER_MAX];
 
@@ -51,6 +54,41 @@ START_TEST(slots_cover_is_as_specified)
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
 		ck_assert_uint_eq(nodes[i].depth, expected[i].depth);
 		ck_assert_uint_eq(nodes[i].index, expected[i].index);
+	}
+}
+END_TEST
+
+/* The cover as a message carries it: depth, index and key of each node. */
+START_TEST(slots_cover_and_keys_meet_the_vectors)
+{
+	static const char *const slots[] = {
+	    "slots_key_5", "slots_key_12", "slots_key_20", "slots_key_65535"};
+	unsigned int depth = (unsigned int)native_number("slots_depth");
+	size_t count = slots_cover(depth, (uint32_t)native_number("slots_first"),
+	    (uint32_t)native_number("slots_last"), nodes);
+	struct slots_node root = {.depth = 0};
+	uint8_t cover[512], key[AEAD_KEY_LEN];
+	struct wire_writer w;
+
+	native_bytes("slots_root", root.key, sizeof(root.key));
+	wire_writer_init(&w, cover, sizeof(cover));
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_int_eq(slots_derive(&root, &nodes[i]), 0);
+		wire_put_u8(&w, nodes[i].depth);
+		wire_put_u32(&w, nodes[i].index);
+		wire_put_bytes(&w, nodes[i].key, sizeof(nodes[i].key));
+	}
+	ck_assert(!w.failed);
+	native_expect("slots_cover", cover, w.pos);
+	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
+		uint32_t slot = (uint32_t)strtoul(slots[i] + strlen("slots_key_"), NULL, 10);
+		bool granted = slot <= native_number("slots_last");
+
+		ck_assert_int_eq(slots_key(&root, 1, depth, slot, key), 0);
+		native_expect(slots[i], key, sizeof(key));
+		ck_assert_int_eq(slots_key(nodes, count, depth, slot, key), granted ? 0 : -1);
+		if (granted)
+			native_expect(slots[i], key, sizeof(key));
 	}
 }
 END_TEST
@@ -155,6 +193,7 @@ slots_tests(void)
 
 	tcase_add_test(tc, slots_children_are_as_specified);
 	tcase_add_test(tc, slots_cover_is_as_specified);
+	tcase_add_test(tc, slots_cover_and_keys_meet_the_vectors);
 	tcase_add_test(tc, slots_cover_reaches_what_it_should_and_nothing_else);
 	tcase_add_test(tc, slots_cover_of_the_deepest_tree);
 	tcase_add_test(tc, slots_cover_refuses_what_is_no_interval);
