@@ -1,5 +1,6 @@
 /*
- * Any text as a configuration: it is taken or refused with a message, and no file is touched.
+ * Any text as a configuration of each program: it is taken or refused with a message, and no file
+ * is touched.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -14,14 +15,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+try_program(enum settings_program program, const char *text)
 {
-	char *text = strndup((const char *)data, size);
 	struct settings_draft d;
 	int rc;
 
-	if (text == NULL || settings_draft_init(&d) == -1)
+	if (settings_draft_init(&d, program) == -1)
 		abort();
 	rc = settings_parse(&d, text);
 	if (rc == 0)
@@ -29,6 +29,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if ((rc == -1) != (d.error != NULL))
 		abort();
 	settings_draft_clear(&d);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size);
+
+	if (text == NULL)
+		abort();
+	try_program(SETTINGS_VPND, text);
+	try_program(SETTINGS_KEYD, text);
 	free(text);
 	return 0;
 }

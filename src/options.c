@@ -1,5 +1,5 @@
 /*
- * The command line: one table for each of the two names of the program.
+ * The command line: one table for each program, and one for the other name of mqtt-vpnd.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,7 +18,7 @@
 enum kind { KIND_FLAG, KIND_TEXT, KIND_SECRET, KIND_LIST };
 
 /* Values of what has no letter; beyond any character. */
-enum { OPT_FORWARD = 256, OPT_WIRE, OPT_NETWORK, OPT_PASSPHRASE_FILE };
+enum { OPT_FORWARD = 256, OPT_WIRE, OPT_NETWORK, OPT_PASSPHRASE_FILE, OPT_RECOVER };
 
 struct row {
 	int val;
@@ -33,7 +33,8 @@ struct command {
 	const struct row *rows;
 	size_t count;
 	const char *letters;
-	bool old_name;
+	const char *name;
+	const char *help;
 };
 
 #define OFFSET(field) offsetof(struct options, field)
@@ -81,10 +82,17 @@ static const struct row old_rows[] = {
     {'V', "--version", "version", KIND_FLAG, OFFSET(show_version), 0},
 };
 
-static const struct command new_command = {
-    new_rows, ARRAY_LEN(new_rows), ":c:tfdP:s:Vhi:a:b:m:k:6:p:n:u:", false};
-static const struct command old_command = {
-    old_rows, ARRAY_LEN(old_rows), ":i:a:m:k:6:x:p:b:u:n:t:hd", true};
+static const struct row keyd_rows[] = {
+    {'c', "-c", "config", KIND_TEXT, OFFSET(config_file), 0},
+    {'t', "-t", "test", KIND_FLAG, OFFSET(test_config), 0},
+    {'f', "-f", "foreground", KIND_FLAG, OFFSET(foreground), 0},
+    {'d', "-d", "debug", KIND_FLAG, OFFSET(debug), 0},
+    {'P', "-P", "pid-file", KIND_TEXT, OFFSET(pid_file), 0},
+    {'s', "-s", "control-socket", KIND_TEXT, OFFSET(control_socket), 0},
+    {'V', "-V", "version", KIND_FLAG, OFFSET(show_version), 0},
+    {'h', "-h", "help", KIND_FLAG, OFFSET(show_help), 0},
+    {OPT_RECOVER, "--recover", "recover", KIND_FLAG, OFFSET(recover), 0},
+};
 
 static const char new_help[] =
     "Usage: mqtt-vpnd [-c FILE] [OPTION]...\n"
@@ -149,6 +157,32 @@ static const char old_help[] =
     "  -h             print this text and end\n"
     "\n"
     "The other name of the program can do more: man mqtt-vpnd\n";
+
+static const char keyd_help[] =
+    "Usage: mqtt-vpn-keyd [-c FILE] [OPTION]...\n"
+    "Hand out and change the keys of groups, through an MQTT broker.\n"
+    "\n"
+    "  -c, --config=FILE           read this file [" SYSCONFDIR "/mqtt-vpn-keyd.conf]\n"
+    "  -t, --test                  check the configuration, say OK and end\n"
+    "  -f, --foreground            stay in the foreground, log to stderr\n"
+    "  -d, --debug                 log all there is to stderr; implies -f\n"
+    "  -P, --pid-file=FILE         write the process id to this file\n"
+    "  -s, --control-socket=PATH   where mqtt-vpnctl(8) asks\n"
+    "                              [" RUNDIR "/mqtt-vpn-keyd/keyd.sock]\n"
+    "      --recover               the store is an older copy of itself: give out\n"
+    "                              nothing that may have been given out since then\n"
+    "  -V, --version               print the version and end\n"
+    "  -h, --help                  print this text and end\n"
+    "\n"
+    "See mqtt-vpn-keyd(8) and mqtt-vpn-keyd.conf(5): man mqtt-vpn-keyd\n";
+
+static const struct command commands[] = {
+    [PROGRAM_VPND] = {new_rows, ARRAY_LEN(new_rows), ":c:tfdP:s:Vhi:a:b:m:k:6:p:n:u:", "mqtt-vpnd",
+	new_help},
+    [PROGRAM_MQTT_VPN] = {old_rows, ARRAY_LEN(old_rows), ":i:a:m:k:6:x:p:b:u:n:t:hd", OLD_NAME,
+	old_help},
+    [PROGRAM_KEYD] = {keyd_rows, ARRAY_LEN(keyd_rows), ":c:tfdP:s:Vh", "mqtt-vpn-keyd", keyd_help},
+};
 
 static const struct row *
 row_find(const struct command *c, int val)
@@ -349,19 +383,17 @@ is_old_name(const char *path)
 }
 
 int
-options_parse(struct options *o, int argc, char **argv, char **error)
+options_parse(struct options *o, enum options_program program, int argc, char **argv, char **error)
 {
-	const struct command *c;
-
-	*o = (struct options){0};
+	*o = (struct options){.program = program};
 	*error = NULL;
-	o->old_name = is_old_name(argv[0]);
-	c = o->old_name ? &old_command : &new_command;
-	if (parse_words(o, c, argc, argv, error) == -1)
+	if (program == PROGRAM_VPND && is_old_name(argv[0]))
+		o->program = PROGRAM_MQTT_VPN;
+	if (parse_words(o, &commands[o->program], argc, argv, error) == -1)
 		return -1;
 	if (o->debug)
 		o->foreground = true;
-	return o->old_name ? finish_old(o, error) : 0;
+	return o->program == PROGRAM_MQTT_VPN ? finish_old(o, error) : 0;
 }
 
 void
@@ -387,13 +419,19 @@ bool
 options_need_file(const struct options *o)
 {
 	bool complete = o->interface != NULL && o->broker_count > 0 &&
-			(o->address4 != NULL || o->address6 != NULL);
+			(o->address4 != NULL || o->address6 != NULL) && o->program != PROGRAM_KEYD;
 
 	return o->config_file == NULL && !complete;
 }
 
 const char *
-options_help(bool old_name)
+options_program_name(enum options_program program)
 {
-	return old_name ? old_help : new_help;
+	return commands[program].name;
+}
+
+const char *
+options_help(enum options_program program)
+{
+	return commands[program].help;
 }

@@ -1,6 +1,6 @@
 /*
- * The command line of mqtt-vpnd, and of mqtt_vpn, the old program whose name and options it also
- * answers to. Pure: it reads no file and prints nothing.
+ * The command lines of mqtt-vpnd, of mqtt_vpn, the old program whose name and options it also
+ * answers to, and of mqtt-vpn-keyd. Pure: it reads no file and prints nothing.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,9 +12,12 @@
 
 #define OPTIONS_LIST_MAX 64
 
+enum options_program { PROGRAM_VPND, PROGRAM_MQTT_VPN, PROGRAM_KEYD };
+
 /* Strings are copies that belong to the struct; NULL means not given. */
 struct options {
-	bool old_name;			 /* called as mqtt_vpn */
+	enum options_program program;
+	bool recover;			 /* --recover */
 	bool test_config;		 /* -t */
 	bool foreground;		 /* -f, implied by -d and by the old name */
 	bool debug;			 /* -d */
@@ -44,22 +47,25 @@ struct options {
 };
 
 /*
- * Parses argv. Secrets in argv are overwritten with 'x' at once. Returns 0; -1 with a new
- * string in *error (NULL when memory is short) that says which option, what was wrong with it and
- * what was expected.
- * o is initialised in either case and wants options_clear().
+ * Parses argv of this program; mqtt-vpnd is mqtt_vpn if argv[0] says so. Secrets in argv are
+ * overwritten with 'x' at once. Returns 0; -1 with a new string in *error (NULL when memory is
+ * short) that says which option, what was wrong with it and what was expected. o is initialised in
+ * either case and wants options_clear().
  */
-int options_parse(struct options *o, int argc, char **argv, char **error);
+int
+options_parse(struct options *o, enum options_program program, int argc, char **argv, char **error);
 /* Wipes secrets, frees all. */
 void options_clear(struct options *o);
 
 /*
- * Whether only a configuration file can complete these options: neither -c nor all of -i, -b and -a
- * or -6 were given.
+ * Whether only a configuration file can complete these options: no -c was given and, of mqtt-vpnd,
+ * not all of -i, -b and -a or -6.
  */
 bool options_need_file(const struct options *o);
 
-/* Text of -h for this name of the program. Static; no format string. */
-const char *options_help(bool old_name);
+/* What the program calls itself. Static. */
+const char *options_program_name(enum options_program program);
+/* Text of -h. Static; no format string. */
+const char *options_help(enum options_program program);
 
 #endif

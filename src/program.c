@@ -22,12 +22,6 @@
 
 #define EXIT_START_FAILED 1
 
-static const char *
-name_of(const struct program *p, const struct options *o)
-{
-	return o->old_name ? "mqtt_vpn" : p->name;
-}
-
 static void
 warn(const char *text)
 {
@@ -57,11 +51,11 @@ run(const struct program *p, struct options *o, struct settings *s)
 		settings_free(s);
 		return EXIT_START_FAILED;
 	}
-	daemon = p->new (o, s, &error);
+	daemon = p->make(o, s, &error);
 	if (daemon == NULL)
 		return start_failed(error);
 	if (!foreground)
-		log_open(name_of(p, o), LOG_TO_SYSLOG);
+		log_open(options_program_name(o->program), LOG_TO_SYSLOG);
 	status = p->run(daemon);
 	p->free(daemon);
 	return status;
@@ -114,21 +108,21 @@ program_main(const struct program *p, int argc, char **argv)
 	char *error = NULL;
 	int status;
 
-	log_open(p->name, log_foreground_target());
+	log_open(options_program_name(p->program), log_foreground_target());
 	if (service_prepare() == -1 || aead_init() == -1) {
 		log_error("cannot start: %s", strerror(errno));
 		return EXIT_START_FAILED;
 	}
-	status = options_parse(&o, argc, argv, &error);
-	log_open(name_of(p, &o), log_foreground_target());
+	status = options_parse(&o, p->program, argc, argv, &error);
+	log_open(options_program_name(o.program), log_foreground_target());
 	if (status == -1) {
 		status = start_failed(error);
-		fprintf(stderr, "Try '%s -h'.\n", name_of(p, &o));
+		fprintf(stderr, "Try '%s -h'.\n", options_program_name(o.program));
 	} else if (o.show_help) {
-		fputs(options_help(o.old_name), stdout);
+		fputs(options_help(o.program), stdout);
 		status = EXIT_SUCCESS;
 	} else if (o.show_version) {
-		printf("%s %s\n", name_of(p, &o), PACKAGE_VERSION);
+		printf("%s %s\n", options_program_name(o.program), PACKAGE_VERSION);
 		status = EXIT_SUCCESS;
 	} else {
 		status = start(p, &o);

@@ -7,14 +7,15 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
-struct options;
+#include "options.h"
+
 struct settings;
 
 /* What is started: see node.h. */
 struct program {
-	const char *name;
+	enum options_program program;
 	const char *default_file; /* read where no other is named, and the options want one */
-	void *(*new)(const struct options *o, struct settings *s, char **error);
+	void *(*make)(const struct options *o, struct settings *s, char **error);
 	int (*run)(void *daemon);
 	void (*free)(void *daemon);
 };

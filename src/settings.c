@@ -45,7 +45,8 @@ read_settings_file(struct settings_draft *d, const char *path)
 static int
 gather(struct settings_draft *d, const struct options *o)
 {
-	if (settings_draft_init(d) == -1)
+	if (settings_draft_init(d, o->program == PROGRAM_KEYD ? SETTINGS_KEYD : SETTINGS_VPND) ==
+	    -1)
 		return settings_no_memory(d);
 	if (o->config_file != NULL && read_settings_file(d, o->config_file) == -1)
 		return -1;
@@ -118,11 +119,44 @@ warn_about_wire(const struct settings *s, warn_fn warn)
 }
 
 static void
+warn_about_group(const struct settings *s, warn_fn warn)
+{
+	if (s->mode == MODE_GROUP && !s->sign_broadcasts)
+		warn("broadcasts are not signed (sign-broadcasts): in them, any member of the "
+		     "group can pose as any other");
+}
+
+static void
+warn_about_keyd(const struct settings *s, warn_fn warn)
+{
+	size_t i;
+
+	if (s->member_count == 0)
+		warn("there is no member section: nobody can join a group");
+	for (i = 0; i < s->key_group_count; i++) {
+		const struct settings_key_group *g = &s->key_groups[i];
+		char *text;
+
+		if (g->method != METHOD_STATIC)
+			continue;
+		text = util_format("key-group %s: its key is static: who has left it, or whose "
+				   "time is over, can read on until somebody is put out",
+		    g->name);
+		if (text != NULL)
+			warn(text);
+		free(text);
+	}
+}
+
+static void
 warn_about(const struct settings *s, const struct options *o, warn_fn warn)
 {
 	size_t i;
 
 	warn_about_wire(s, warn);
+	warn_about_group(s, warn);
+	if (o->program == PROGRAM_KEYD)
+		warn_about_keyd(s, warn);
 	if (o->secret_in_args)
 		warn("a password stood on the command line, where other users could have seen it: "
 		     "better keep it in a file");
@@ -163,6 +197,24 @@ free_peers(struct settings *s)
 	free(s->peers);
 }
 
+static void
+free_groups(struct settings *s)
+{
+	size_t i, j;
+
+	for (i = 0; i < s->key_group_count; i++)
+		free(s->key_groups[i].name);
+	free(s->key_groups);
+	for (i = 0; i < s->member_count; i++) {
+		free(s->members[i].name);
+		for (j = 0; j < s->members[i].group_count; j++)
+			free(s->members[i].groups[j]);
+		free(s->members[i].groups);
+		free(s->members[i].prefixes);
+	}
+	free(s->members);
+}
+
 void
 settings_free(struct settings *s)
 {
@@ -171,6 +223,7 @@ settings_free(struct settings *s)
 	if (s == NULL)
 		return;
 	free_peers(s);
+	free_groups(s);
 	for (i = 0; i < s->broker_count; i++)
 		settings_free_broker(&s->brokers[i]);
 	free(s->brokers);
@@ -183,6 +236,8 @@ settings_free(struct settings *s)
 	free(s->network);
 	free(s->name);
 	util_free_secret(s->passphrase);
+	free(s->group_name);
+	free(s->store);
 	free(s->forwards);
 	free(s->pid_file);
 	free(s->control_socket);
@@ -255,6 +310,11 @@ settings_restart_needed(const struct settings *running, const struct settings *n
 	    {"name", same_text(running->name, new->name)},
 	    {"passphrase", same_passphrase(running, new)},
 	    {"private key", same_key(running->private_key, new->private_key)},
+	    {"key-server", same_key(running->key_server, new->key_server)},
+	    {"group-name", same_text(running->group_name, new->group_name)},
+	    {"membership", running->membership_s == new->membership_s},
+	    {"sign-broadcasts", running->sign_broadcasts == new->sign_broadcasts},
+	    {"store", same_text(running->store, new->store)},
 	    {"kdf-passes", running->kdf_passes == new->kdf_passes},
 	    {"kdf-memory", running->kdf_memory_mib == new->kdf_memory_mib},
 	    {"rekey-interval", running->rekey_s == new->rekey_s},

@@ -1,7 +1,7 @@
 /*
  * The configuration file and the command line as one immutable struct settings. Every error
- * names the file, the line (or the option) and what was expected. mqtt-vpn.conf(5) is its manual.
- * Called settings, as autoconf owns the name config.h.
+ * names the file, the line (or the option) and what was expected. mqtt-vpn.conf(5) and
+ * mqtt-vpn-keyd.conf(5) are its manuals. Called settings, as autoconf owns the name config.h.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -19,6 +19,9 @@
 struct options;
 
 #define SETTINGS_DEFAULT_FILE SYSCONFDIR "/mqtt-vpn.conf"
+#define SETTINGS_DEFAULT_KEYD_FILE SYSCONFDIR "/mqtt-vpn-keyd.conf"
+#define SETTINGS_DEFAULT_KEYD_SOCKET RUNDIR "/mqtt-vpn-keyd/keyd.sock"
+#define SETTINGS_DEFAULT_KEYD_STORE LOCALSTATEDIR "/lib/mqtt-vpn-keyd/keys.db"
 
 enum settings_wire { WIRE_NATIVE, WIRE_MQTT_VPN };
 enum settings_mode { MODE_PSK, MODE_PUBKEY, MODE_GROUP };
@@ -124,7 +127,7 @@ struct settings {
 	bool has_key_server;
 	uint8_t key_server[AEAD_KEY_LEN]; /* its public key */
 	/* Of a key server. */
-	char *store; /* its database; LOCALSTATEDIR/lib/mqtt-vpn-keyd/keys.db */
+	char *store; /* its database; SETTINGS_DEFAULT_KEYD_STORE */
 	struct settings_key_group *key_groups;
 	size_t key_group_count;
 	struct settings_member *members;
@@ -136,10 +139,11 @@ struct settings {
 	struct settings_peer *peers;
 	size_t peer_count;
 	char *pid_file;
-	char *control_socket; /* NULL: /run/mqtt-vpnd/<interface>.sock */
-	char *control_group;  /* owner group of the control socket; NULL: the daemon's own */
-	char *user, *group;   /* to run as; NULL: unchanged */
-	char *up, *down;      /* hooks, run by /bin/sh -c */
+	/* NULL: /run/mqtt-vpnd/<interface>.sock. Of a key server, SETTINGS_DEFAULT_KEYD_SOCKET. */
+	char *control_socket;
+	char *control_group; /* owner group of the control socket; NULL: the daemon's own */
+	char *user, *group;  /* to run as; NULL: unchanged */
+	char *up, *down;     /* hooks, run by /bin/sh -c */
 	enum log_level log_level;
 	bool foreground, old_name;
 };

@@ -1,5 +1,5 @@
 /*
- * Addresses and networks: of this node, of what it receives for, and of its peers.
+ * Addresses and networks: of this node, of what it receives for, of its peers, and of members.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -83,33 +83,94 @@ settings_add_peer_address(struct settings_draft *d, const struct settings_key *k
 	return 0;
 }
 
+static int
+parse_route(struct settings_draft *d, const char *value, struct prefix *p)
+{
+	struct prefix network;
+	char text[PREFIX_TEXT_MAX];
+	const char *why;
+
+	if (prefix_parse(value, p) == -1)
+		return settings_fail(d,
+		    "'%s' is not a network: expected one such as 192.168.5.0/24 "
+		    "or fd00:5::/64",
+		    value);
+	network = prefix_network(p);
+	if (!addr_equal(&network.addr, &p->addr))
+		return settings_fail(d, "'%s' is an address within a network: expected %s", value,
+		    prefix_format(&network, text));
+	why =
+	    addr_is_unspecified(&p->addr) && p->len != addr_bits(&p->addr) ? NULL : unfit(&p->addr);
+	if (why != NULL)
+		return settings_fail(d, "'%s' is %s: expected a network of hosts", value, why);
+	return 0;
+}
+
 int
 settings_add_route(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	struct settings_peer *peer = &d->s->peers[d->number];
 	struct prefix *list;
-	struct prefix p, network;
-	char text[PREFIX_TEXT_MAX];
-	const char *why;
+	struct prefix p;
 
-	if (prefix_parse(value, &p) == -1)
-		return settings_fail(d,
-		    "'%s' is not a network: expected one such as 192.168.5.0/24 "
-		    "or fd00:5::/64",
-		    value);
-	network = prefix_network(&p);
-	if (!addr_equal(&network.addr, &p.addr))
-		return settings_fail(d, "'%s' is an address within a network: expected %s", value,
-		    prefix_format(&network, text));
-	why = addr_is_unspecified(&p.addr) && p.len != addr_bits(&p.addr) ? NULL : unfit(&p.addr);
-	if (why != NULL)
-		return settings_fail(d, "'%s' is %s: expected a network of hosts", value, why);
+	if (parse_route(d, value, &p) == -1)
+		return -1;
 	list = settings_grow(peer->routes, peer->route_count, sizeof(*list));
 	if (list == NULL)
 		return settings_no_memory(d);
 	list[peer->route_count++] = p;
 	peer->routes = list;
 	return 0;
+}
+
+/* Its addresses come first, in whichever order the file has them. */
+int
+settings_add_member_address(
+    struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	size_t *count = &d->members[d->number].addr_count;
+	struct prefix p;
+	struct addr a;
+
+	if (parse_host(d, value, &a) == -1)
+		return -1;
+	p = settings_host_prefix(&a);
+	if (settings_add_prefix(d, &p, *count) == -1)
+		return -1;
+	(*count)++;
+	return 0;
+}
+
+int
+settings_add_member_route(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	struct prefix p;
+
+	if (parse_route(d, value, &p) == -1)
+		return -1;
+	return settings_add_prefix(d, &p, d->s->members[d->number].prefix_count);
+}
+
+struct prefix
+settings_host_prefix(const struct addr *a)
+{
+	return (struct prefix){.addr = *a, .len = addr_bits(a)};
+}
+
+int
+settings_compare_prefixes(const struct prefix *a, const struct prefix *b)
+{
+	int order = (int)a->addr.family - (int)b->addr.family;
+
+	if (order == 0)
+		order = (int)a->len - (int)b->len;
+	return order != 0 ? order : memcmp(a->addr.bytes, b->addr.bytes, sizeof(a->addr.bytes));
+}
+
+const char *
+settings_format_prefix(const struct prefix *p, char *text)
+{
+	return p->len == addr_bits(&p->addr) ? addr_format(&p->addr, text) : prefix_format(p, text);
 }
 
 static int

@@ -10,6 +10,8 @@
 #define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
 /* By so much at most is a message longer than its packet: with a multicast packet's signature. */
 #define MESSAGE_OVERHEAD 128
+/* A part of a change of keys, told to all of a group. */
+#define KEYD_MESSAGE_MAX (64 * 1024)
 
 static int
 check_interface(struct settings_draft *d)
@@ -73,11 +75,17 @@ check_pair(struct settings_draft *d, size_t number, const char *key, const char 
 static int
 check_max_message(struct settings_draft *d, size_t number)
 {
-	uint32_t most = d->s->brokers[number].max_message, needed = d->s->mtu + MESSAGE_OVERHEAD;
+	bool keyd = d->program == SETTINGS_KEYD;
+	uint32_t needed = keyd ? KEYD_MESSAGE_MAX : d->s->mtu + MESSAGE_OVERHEAD;
+	uint32_t most = d->s->brokers[number].max_message;
 
 	if (most == 0 || most >= needed)
 		return 0;
 	settings_look_at(d, SETTINGS_BROKER, "max-message", number, 0);
+	if (keyd)
+		return settings_fail(d,
+		    "%u is too small for what a key server tells a group: expected at least %u",
+		    most, needed);
 	return settings_fail(d,
 	    "%u is too small for packets of %u bytes (mtu): expected at least %u, or a smaller mtu",
 	    most, d->s->mtu, needed);
@@ -108,13 +116,11 @@ check_broker(struct settings_draft *d, size_t number)
 }
 
 int
-settings_check(struct settings_draft *d)
+settings_check_brokers(struct settings_draft *d)
 {
 	const struct settings *s = d->s;
 	size_t i;
 
-	if (settings_check_wire(d) == -1 || check_interface(d) == -1)
-		return -1;
 	if (s->broker_count == 0)
 		return settings_missing(
 		    d, "broker", "-b", "at least one, as in broker \"mqtt://HOST\" { }");
@@ -122,5 +128,16 @@ settings_check(struct settings_draft *d)
 		if (check_broker(d, i) == -1)
 			return -1;
 	}
+	return 0;
+}
+
+int
+settings_check(struct settings_draft *d)
+{
+	if (d->program == SETTINGS_KEYD)
+		return settings_check_keyd(d);
+	if (settings_check_wire(d) == -1 || check_interface(d) == -1 ||
+	    settings_check_brokers(d) == -1)
+		return -1;
 	return settings_check_claims(d);
 }

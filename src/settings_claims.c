@@ -8,13 +8,6 @@
 #include "settings_internal.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static struct prefix
-host_prefix(const struct addr *a)
-{
-	return (struct prefix){.addr = *a, .len = addr_bits(a)};
-}
 
 static size_t
 claim_count(const struct settings_peer *p)
@@ -26,13 +19,8 @@ claim_count(const struct settings_peer *p)
 static struct prefix
 claim(const struct settings_peer *p, size_t i)
 {
-	return i < p->addr_count ? host_prefix(&p->addrs[i]) : p->routes[i - p->addr_count];
-}
-
-static const char *
-format_claim(const struct prefix *c, char *text)
-{
-	return c->len == addr_bits(&c->addr) ? addr_format(&c->addr, text) : prefix_format(c, text);
+	return i < p->addr_count ? settings_host_prefix(&p->addrs[i])
+				 : p->routes[i - p->addr_count];
 }
 
 static void
@@ -56,7 +44,7 @@ check_claim_against_own(struct settings_draft *d, size_t number, size_t i)
 	size_t j;
 
 	for (j = 0; j < s->addr_count && why == NULL; j++) {
-		struct prefix host = host_prefix(&s->addrs[j].addr);
+		struct prefix host = settings_host_prefix(&s->addrs[j].addr);
 		struct addr broadcast = prefix_broadcast(&s->addrs[j]);
 
 		if (prefix_equal(&c, &host))
@@ -69,8 +57,8 @@ check_claim_against_own(struct settings_draft *d, size_t number, size_t i)
 	if (why == NULL)
 		return 0;
 	look_at_claim(d, number, i);
-	return settings_fail(d, "%s is %s: expected one of the peer '%s'", format_claim(&c, text),
-	    why, s->peers[number].name);
+	return settings_fail(d, "%s is %s: expected one of the peer '%s'",
+	    settings_format_prefix(&c, text), why, s->peers[number].name);
 }
 
 static int
@@ -80,9 +68,7 @@ check_peer(struct settings_draft *d, size_t number)
 	size_t i;
 
 	if (p->addr_count == 0) {
-		d->key = "peer";
-		d->line = p->line;
-		d->option = NULL;
+		settings_look_at_section(d, SETTINGS_PEER, number);
 		return settings_fail(
 		    d, "'%s' has no address: expected address = \"ADDR\"", p->name);
 	}
@@ -112,13 +98,8 @@ static int
 compare_claims(const void *left, const void *right)
 {
 	const struct placed_claim *a = left, *b = right;
-	int order = (int)a->network.addr.family - (int)b->network.addr.family;
+	int order = settings_compare_prefixes(&a->network, &b->network);
 
-	if (order == 0)
-		order = (int)a->network.len - (int)b->network.len;
-	if (order == 0)
-		order = memcmp(
-		    a->network.addr.bytes, b->network.addr.bytes, sizeof(a->network.addr.bytes));
 	return order != 0 ? order : compare_places(a, b);
 }
 
@@ -144,7 +125,8 @@ list_claims(const struct settings *s, size_t *count)
 		}
 	}
 	for (i = 0; i < s->forward_count; i++)
-		list[n++] = (struct placed_claim){host_prefix(&s->forwards[i]), s->peer_count, i};
+		list[n++] =
+		    (struct placed_claim){settings_host_prefix(&s->forwards[i]), s->peer_count, i};
 	qsort(list, n, sizeof(*list), compare_claims);
 	return list;
 }
@@ -168,7 +150,7 @@ fail_clash(
 	bool listed = first->number == d->s->peer_count;
 	char text[PREFIX_TEXT_MAX];
 
-	format_claim(&first->network, text);
+	settings_format_prefix(&first->network, text);
 	if (second->number == d->s->peer_count) {
 		settings_look_at(d, SETTINGS_ROOT, "forward", 0, second->i);
 		return settings_fail(d, "%s %s: expected another address", text,

@@ -17,15 +17,22 @@
 #include "util.h"
 
 #define INTERFACE_MAX 15 /* IFNAMSIZ less its NUL */
-#define PEER_NAME_MAX 63
 #define KDF_PASSES 3
 #define KDF_MEMORY_MIB 64
 #define REKEY_S 120
 
-int
-settings_draft_init(struct settings_draft *d)
+static int
+set_keyd_defaults(struct settings *s)
 {
-	*d = (struct settings_draft){0};
+	s->store = strdup(SETTINGS_DEFAULT_KEYD_STORE);
+	s->control_socket = strdup(SETTINGS_DEFAULT_KEYD_SOCKET);
+	return s->store == NULL || s->control_socket == NULL ? -1 : 0;
+}
+
+int
+settings_draft_init(struct settings_draft *d, enum settings_program program)
+{
+	*d = (struct settings_draft){.program = program};
 	d->s = calloc(1, sizeof(*d->s));
 	if (d->s == NULL)
 		return -1;
@@ -35,7 +42,18 @@ settings_draft_init(struct settings_draft *d)
 	d->s->kdf_passes = KDF_PASSES;
 	d->s->kdf_memory_mib = KDF_MEMORY_MIB;
 	d->s->rekey_s = REKEY_S;
+	d->s->sign_broadcasts = true;
+	if (program == SETTINGS_KEYD && set_keyd_defaults(d->s) == -1)
+		return -1;
 	return d->s->topic_prefix == NULL ? -1 : 0;
+}
+
+static void
+free_members(struct settings_draft *d)
+{
+	for (size_t i = 0; d->s != NULL && i < d->s->member_count; i++)
+		free(d->members[i].public_key_file);
+	free(d->members);
 }
 
 void
@@ -43,6 +61,7 @@ settings_draft_clear(struct settings_draft *d)
 {
 	size_t i;
 
+	free_members(d);
 	settings_free(d->s);
 	free(d->passphrase_file);
 	free(d->private_key_file);
@@ -208,24 +227,40 @@ settings_drop_brokers(struct settings_draft *d)
 	d->places[SETTINGS_BROKER].count = 0;
 }
 
+int
+settings_check_plain(struct settings_draft *d, const char *what, const char *value)
+{
+	const char *c;
+
+	for (c = value; *c != '\0'; c++) {
+		if (!isalnum((unsigned char)*c) && strchr("-_.", *c) == NULL)
+			return settings_fail(d,
+			    "'%s' is not a name for %s: expected letters, digits, '-', '_' and "
+			    "'.'",
+			    value, what);
+	}
+	return 0;
+}
+
+int
+settings_check_title(struct settings_draft *d, const char *what, const char *name, size_t max)
+{
+	if (settings_check_plain(d, what, name) == -1)
+		return -1;
+	if (name[0] == '\0' || strlen(name) > max)
+		return settings_fail(
+		    d, "'%s' is not a name for %s: expected 1 to %zu characters", name, what, max);
+	return 0;
+}
+
 static int
 begin_peer(struct settings_draft *d, const char *name)
 {
 	struct settings *s = d->s;
 	struct settings_peer *peers;
-	const char *c;
 
-	for (c = name; *c != '\0'; c++) {
-		if (!isalnum((unsigned char)*c) && strchr("-_.", *c) == NULL)
-			return settings_fail(d,
-			    "'%s' is not a name for a peer: expected letters, digits, '-', '_' and "
-			    "'.'",
-			    name);
-	}
-	if (name[0] == '\0' || strlen(name) > PEER_NAME_MAX)
-		return settings_fail(d,
-		    "'%s' is not a name for a peer: expected 1 to %d characters", name,
-		    PEER_NAME_MAX);
+	if (settings_check_title(d, "a peer", name, SETTINGS_NAME_MAX) == -1)
+		return -1;
 	peers = settings_grow(s->peers, s->peer_count, sizeof(*peers));
 	if (peers == NULL)
 		return settings_no_memory(d);
@@ -245,7 +280,12 @@ settings_begin(struct settings_draft *d, enum settings_section section, const ch
 		return settings_add_broker(d, title);
 	case SETTINGS_PEER:
 		return begin_peer(d, title);
+	case SETTINGS_KEY_GROUP:
+		return settings_begin_key_group(d, title);
+	case SETTINGS_MEMBER:
+		return settings_begin_member(d, title);
 	case SETTINGS_ROOT:
+	case SETTINGS_SECTIONS:
 		break;
 	}
 	return 0;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options.h"
 #include "util.h"
 
 #define REACHING "a '|' cannot stand in a key: expected the key within its section"
@@ -29,27 +30,51 @@ struct parser {
 
 struct schema {
 	cfg_opt_t root[KEYS_MAX];
-	cfg_opt_t sections[SETTINGS_PEER + 1][KEYS_MAX];
+	cfg_opt_t sections[SETTINGS_SECTIONS][KEYS_MAX];
 	void *parser;
 };
 
-static const char *const section_names[] = {
-    [SETTINGS_ROOT] = "root", /* as libconfuse calls it */
-    [SETTINGS_INTERFACE] = "interface",
-    [SETTINGS_BROKER] = "broker",
-    [SETTINGS_PEER] = "peer",
+static const struct {
+	const char *name;
+	enum settings_program programs;
+} sections[SETTINGS_SECTIONS] = {
+    [SETTINGS_ROOT] = {"root", SETTINGS_BOTH}, /* as libconfuse calls it */
+    [SETTINGS_INTERFACE] = {"interface", SETTINGS_VPND},
+    [SETTINGS_BROKER] = {"broker", SETTINGS_BOTH},
+    [SETTINGS_PEER] = {"peer", SETTINGS_VPND},
+    [SETTINGS_KEY_GROUP] = {"key-group", SETTINGS_KEYD},
+    [SETTINGS_MEMBER] = {"member", SETTINGS_KEYD},
 };
+
+const char *
+settings_section_name(enum settings_section section)
+{
+	return sections[section].name;
+}
+
+const char *
+settings_program_name(enum settings_program program)
+{
+	return options_program_name(program == SETTINGS_KEYD ? PROGRAM_KEYD : PROGRAM_VPND);
+}
+
+/* SETTINGS_ROOT if it is none. */
+static enum settings_section
+section_find(const char *name)
+{
+	enum settings_section i;
+
+	for (i = SETTINGS_INTERFACE; i < SETTINGS_SECTIONS; i++) {
+		if (strcmp(name, sections[i].name) == 0)
+			return i;
+	}
+	return SETTINGS_ROOT;
+}
 
 static enum settings_section
 section_of(const cfg_t *cfg)
 {
-	enum settings_section i;
-
-	for (i = SETTINGS_INTERFACE; i <= SETTINGS_PEER; i++) {
-		if (strcmp(cfg->name, section_names[i]) == 0)
-			return i;
-	}
-	return SETTINGS_ROOT;
+	return section_find(cfg->name);
 }
 
 /* libconfuse's callbacks have no argument of their own: the schema carries it, see add_keys().
@@ -73,7 +98,7 @@ begin_section(struct parser *p, cfg_t *cfg)
 	if (section == SETTINGS_ROOT || cfg == p->section)
 		return 0;
 	p->section = cfg;
-	d->key = section_names[section];
+	d->key = sections[section].name;
 	if (p->begun < p->text.section_count)
 		d->line = p->text.section_lines[p->begun++];
 	return settings_begin(d, section, cfg->title);
@@ -118,29 +143,77 @@ on_section_end(cfg_t *cfg, cfg_opt_t *opt)
 	return cfg_opt_rmnsec(opt, opt->nvalues - 1);
 }
 
-static int
-fail_unknown(struct parser *p, enum settings_section section, const char *name)
+/* The sections of the program, where they can stand, and the keys of this one; NULL when memory is
+ * short. */
+static char *
+list_known(enum settings_program program, enum settings_section section)
 {
+	char *names = strdup("");
 	const struct settings_key *k;
-	char *names = util_format("%s", section == SETTINGS_ROOT ? "interface, broker, peer" : "");
+	enum settings_section i;
 	char *longer;
 
+	for (i = SETTINGS_INTERFACE; i < SETTINGS_SECTIONS && names != NULL; i++) {
+		if (section != SETTINGS_ROOT || (sections[i].programs & program) == 0)
+			continue;
+		longer =
+		    util_format("%s%s%s", names, names[0] == '\0' ? "" : ", ", sections[i].name);
+		free(names);
+		names = longer;
+	}
 	for (k = settings_keys(); k->name != NULL && names != NULL; k++) {
-		if (k->section != section && strcmp(k->name, name) == 0) {
-			free(names);
-			return settings_fail(p->draft, "'%s' belongs %s%s: expected it there", name,
-			    k->section == SETTINGS_ROOT ? "outside the sections" : "in section ",
-			    k->section == SETTINGS_ROOT ? "" : section_names[k->section]);
-		}
-		if (k->section != section)
+		if (k->section != section || (k->programs & program) == 0)
 			continue;
 		longer = util_format("%s%s%s", names, names[0] == '\0' ? "" : ", ", k->name);
 		free(names);
 		names = longer;
 	}
+	return names;
+}
+
+/* What only the other program knows, in whichever section; our own keys are no question here. */
+static bool
+is_foreign(const struct settings_draft *d, const char *name)
+{
+	enum settings_section section = section_find(name);
+	const struct settings_key *k;
+
+	for (k = settings_keys(); k->name != NULL; k++) {
+		if (strcmp(k->name, name) == 0)
+			return true;
+	}
+	return section != SETTINGS_ROOT && (sections[section].programs & d->program) == 0;
+}
+
+static int
+fail_foreign(struct settings_draft *d, const char *name)
+{
+	enum settings_program other = SETTINGS_BOTH & ~d->program;
+
+	return settings_fail(d, "'%s' is a %s of %s: expected only what %s knows", name,
+	    section_find(name) != SETTINGS_ROOT ? "section" : "key", settings_program_name(other),
+	    settings_program_name(d->program));
+}
+
+static int
+fail_unknown(struct settings_draft *d, enum settings_section section, const char *name)
+{
+	const struct settings_key *k;
+	char *names;
+
+	for (k = settings_keys(); k->name != NULL; k++) {
+		if (strcmp(k->name, name) != 0 || (k->programs & d->program) == 0)
+			continue;
+		return settings_fail(d, "'%s' belongs %s%s: expected it there", name,
+		    k->section == SETTINGS_ROOT ? "outside the sections" : "in section ",
+		    k->section == SETTINGS_ROOT ? "" : sections[k->section].name);
+	}
+	if (is_foreign(d, name))
+		return fail_foreign(d, name);
+	names = list_known(d->program, section);
 	if (names == NULL)
-		return settings_no_memory(p->draft);
-	settings_fail(p->draft, "'%s' is not a key: expected one of %s", name, names);
+		return settings_no_memory(d);
+	settings_fail(d, "'%s' is not a key: expected one of %s", name, names);
 	free(names);
 	return -1;
 }
@@ -170,7 +243,7 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	p->draft->key = NULL;
 	p->draft->line = (unsigned int)cfg->line;
 	if (strcmp(fmt, "no such option '%s'") == 0) {
-		fail_unknown(p, section_of(cfg), va_arg(ap, const char *));
+		fail_unknown(p->draft, section_of(cfg), va_arg(ap, const char *));
 		return;
 	}
 	for (i = 0; i < ARRAY_LEN(messages); i++) {
@@ -192,10 +265,11 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 static void
 add_keys(struct schema *schema, enum settings_section section, cfg_opt_t *out, const cfg_opt_t *end)
 {
+	const struct parser *p = schema->parser;
 	const struct settings_key *k;
 
 	for (k = settings_keys(); k->name != NULL; k++) {
-		if (k->section != section)
+		if (k->section != section || (k->programs & p->draft->program) == 0)
 			continue;
 		*out++ = (cfg_opt_t)CFG_STR_CB(
 		    k->name, NULL, CFGF_NODEFAULT | (k->list ? CFGF_LIST : 0), on_value);
@@ -216,9 +290,11 @@ make_schema(struct schema *schema, struct parser *p)
 	cfg_opt_t *out = schema->root;
 
 	schema->parser = p;
-	for (i = SETTINGS_INTERFACE; i <= SETTINGS_PEER; i++) {
+	for (i = SETTINGS_INTERFACE; i < SETTINGS_SECTIONS; i++) {
+		if ((sections[i].programs & p->draft->program) == 0)
+			continue;
 		add_keys(schema, i, schema->sections[i], schema->sections[i] + KEYS_MAX);
-		*out = (cfg_opt_t)CFG_SEC(section_names[i], schema->sections[i], flags);
+		*out = (cfg_opt_t)CFG_SEC(sections[i].name, schema->sections[i], flags);
 		out->validcb = on_section_end;
 		out++;
 	}
@@ -247,60 +323,6 @@ run_libconfuse(struct parser *p)
 	return settings_fail(p->draft, "this cannot be read: expected KEY = VALUE");
 }
 
-/* The name of a section, and where it stands. */
-struct title {
-	const char *name;
-	unsigned int line;
-	size_t number;
-};
-
-static struct title
-title_of(const struct settings_draft *d, enum settings_section section, size_t number)
-{
-	const struct settings *s = d->s;
-
-	if (section == SETTINGS_PEER)
-		return (struct title){s->peers[number].name, s->peers[number].line, number};
-	return (struct title){s->brokers[number].url, d->broker_lines[number], number};
-}
-
-static int
-compare_titles(const void *left, const void *right)
-{
-	const struct title *a = left, *b = right;
-	int order = strcmp(a->name, b->name);
-
-	return order != 0 ? order : a->number < b->number ? -1 : a->number > b->number;
-}
-
-/* Fails for the first one in the file that is there already. */
-static int
-check_titles(struct settings_draft *d, enum settings_section section, size_t count)
-{
-	struct title *list = calloc(count + 1, sizeof(*list));
-	const struct title *second = NULL;
-	size_t i;
-
-	if (list == NULL)
-		return settings_no_memory(d);
-	for (i = 0; i < count; i++)
-		list[i] = title_of(d, section, i);
-	qsort(list, count, sizeof(*list), compare_titles);
-	for (i = 1; i < count; i++) {
-		if (strcmp(list[i - 1].name, list[i].name) == 0 &&
-		    (second == NULL || list[i].number < second->number))
-			second = &list[i];
-	}
-	if (second != NULL) {
-		d->key = section_names[section];
-		d->line = second->line;
-		settings_fail(d, "'%s' is there already, in line %u: expected another name",
-		    second->name, second[-1].line);
-	}
-	free(list);
-	return second == NULL ? 0 : -1;
-}
-
 int
 settings_parse(struct settings_draft *d, const char *text)
 {
@@ -311,9 +333,13 @@ settings_parse(struct settings_draft *d, const char *text)
 	if (rc == 0)
 		rc = run_libconfuse(&p);
 	if (rc == 0)
-		rc = check_titles(d, SETTINGS_BROKER, d->s->broker_count);
+		rc = settings_check_titles(d, SETTINGS_BROKER);
 	if (rc == 0)
-		rc = check_titles(d, SETTINGS_PEER, d->s->peer_count);
+		rc = settings_check_titles(d, SETTINGS_PEER);
+	if (rc == 0)
+		rc = settings_check_titles(d, SETTINGS_KEY_GROUP);
+	if (rc == 0)
+		rc = settings_check_titles(d, SETTINGS_MEMBER);
 	settings_text_clear(&p.text);
 	d->key = NULL;
 	d->line = 0;

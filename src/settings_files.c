@@ -20,8 +20,8 @@
 
 #define SECRET_FILE_MAX 4096
 
-static int
-check_readable(struct settings_draft *d, const char *path)
+int
+settings_check_readable(struct settings_draft *d, const char *path)
 {
 	struct stat st;
 
@@ -42,7 +42,7 @@ check_secret(struct settings_draft *d, const char *path)
 	if (util_check_secret_file(path, &why) == -1)
 		rc = why == NULL ? settings_no_memory(d) : settings_fail(d, "%s", why);
 	free(why);
-	return rc == -1 ? -1 : check_readable(d, path);
+	return rc == -1 ? -1 : settings_check_readable(d, path);
 }
 
 static int
@@ -63,7 +63,7 @@ check_broker_files(struct settings_draft *d, size_t number)
 		settings_look_at(d, SETTINGS_BROKER, k->name, number, 0);
 		if (k->access == ACCESS_SECRET && check_secret(d, path) == -1)
 			return -1;
-		if (k->access == ACCESS_READ && check_readable(d, path) == -1)
+		if (k->access == ACCESS_READ && settings_check_readable(d, path) == -1)
 			return -1;
 	}
 	return 0;
@@ -137,24 +137,61 @@ read_mqtt_vpn_password(struct settings_draft *d)
 	return d->s->password == NULL ? -1 : 0;
 }
 
+static bool
+is_us(const uint8_t public[AEAD_KEY_LEN], bool has, const uint8_t key[AEAD_KEY_LEN])
+{
+	return has && memcmp(public, key, AEAD_KEY_LEN) == 0;
+}
+
 static int
-check_no_peer_is_us(struct settings_draft *d)
+check_no_peer_is_us(struct settings_draft *d, const uint8_t public[AEAD_KEY_LEN])
 {
 	const struct settings *s = d->s;
-	uint8_t public[AEAD_KEY_LEN];
 	size_t i;
 
-	aead_dh_public(public, s->private_key);
 	for (i = 0; i < s->peer_count; i++) {
-		if (!s->peers[i].has_public_key ||
-		    memcmp(s->peers[i].public_key, public, sizeof(public)) != 0)
+		if (!is_us(public, s->peers[i].has_public_key, s->peers[i].public_key))
 			continue;
 		settings_look_at(d, SETTINGS_PEER, "public-key", i, 0);
 		return settings_fail(d,
 		    "this is this node's own key: expected that of the peer '%s'",
 		    s->peers[i].name);
 	}
+	if (!is_us(public, s->has_key_server, s->key_server))
+		return 0;
+	settings_look_at(d, SETTINGS_ROOT, "key-server", 0, 0);
+	return settings_fail(d, "this is this node's own key: expected that of the key server");
+}
+
+static int
+check_no_member_is_us(struct settings_draft *d, const uint8_t public[AEAD_KEY_LEN])
+{
+	const struct settings *s = d->s;
+	size_t i;
+
+	for (i = 0; i < s->member_count; i++) {
+		if (!is_us(public, s->members[i].has_public_key, s->members[i].public_key))
+			continue;
+		settings_look_at(d, SETTINGS_MEMBER,
+		    d->members[i].public_key_file == NULL ? "public-key" : "public-key-file", i, 0);
+		return settings_fail(d,
+		    "this is the key server's own key: expected that of the member '%s'",
+		    s->members[i].name);
+	}
 	return 0;
+}
+
+static int
+check_nobody_is_us(struct settings_draft *d)
+{
+	uint8_t public[AEAD_KEY_LEN];
+
+	if (!d->s->has_private_key)
+		return 0;
+	aead_dh_public(public, d->s->private_key);
+	if (check_no_peer_is_us(d, public) == -1)
+		return -1;
+	return check_no_member_is_us(d, public);
 }
 
 static int
@@ -179,7 +216,7 @@ read_private_key(struct settings_draft *d)
 	if (settings_is_zero(s->private_key))
 		return settings_fail(
 		    d, "%s: the key is all zero: expected one of 'mqtt-vpnctl genkey'", path);
-	return check_no_peer_is_us(d);
+	return 0;
 }
 
 int
@@ -188,7 +225,8 @@ settings_check_files(struct settings_draft *d)
 	size_t i;
 
 	if (read_passphrase(d) == -1 || read_mqtt_vpn_password(d) == -1 ||
-	    read_private_key(d) == -1)
+	    read_private_key(d) == -1 || settings_read_member_keys(d) == -1 ||
+	    check_nobody_is_us(d) == -1)
 		return -1;
 	for (i = 0; i < d->s->broker_count; i++) {
 		if (check_broker_files(d, i) == -1)

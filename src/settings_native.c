@@ -8,9 +8,7 @@
 
 #include "settings_internal.h"
 
-#include <ctype.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,23 +17,26 @@
 #include "util.h"
 
 #define UNNAMED "unnamed"
-#define NAME_MAX_LEN 63
+
+static int
+set_plain(
+    struct settings_draft *d, const struct settings_key *k, const char *what, const char *value)
+{
+	if (settings_check_plain(d, what, value) == -1 || settings_check_text(d, k, value) == -1)
+		return -1;
+	return settings_replace_text(d, settings_field(d, k), value);
+}
 
 int
 settings_set_network(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
-	const char *c;
+	return set_plain(d, k, "a network", value);
+}
 
-	for (c = value; *c != '\0'; c++) {
-		if (!isalnum((unsigned char)*c) && strchr("-_.", *c) == NULL)
-			return settings_fail(d,
-			    "'%s' is not a name for a network: expected letters, digits, '-', '_' "
-			    "and '.'",
-			    value);
-	}
-	if (settings_check_text(d, k, value) == -1)
-		return -1;
-	return settings_replace_text(d, settings_field(d, k), value);
+int
+settings_set_group_name(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	return set_plain(d, k, "a group", value);
 }
 
 /* Peers print it. */
@@ -63,19 +64,39 @@ settings_is_zero(const uint8_t key[AEAD_KEY_LEN])
 }
 
 /* Not quoted: it may be the other half. */
+static int
+parse_public_key(struct settings_draft *d, const char *value, uint8_t key[AEAD_KEY_LEN], bool *has)
+{
+	if (aead_key_parse(key, value) == -1)
+		return settings_fail(d, "not a public key: expected 44 characters of base64, as "
+					"'mqtt-vpnctl pubkey' prints them");
+	if (settings_is_zero(key))
+		return settings_fail(
+		    d, "the key is all zero: expected one of 'mqtt-vpnctl pubkey'");
+	*has = true;
+	return 0;
+}
+
 int
 settings_set_public_key(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	struct settings_peer *p = &d->s->peers[d->number];
 
-	if (aead_key_parse(p->public_key, value) == -1)
-		return settings_fail(d, "not a public key: expected 44 characters of base64, as "
-					"'mqtt-vpnctl pubkey' prints them");
-	if (settings_is_zero(p->public_key))
-		return settings_fail(
-		    d, "the key is all zero: expected one of 'mqtt-vpnctl pubkey'");
-	p->has_public_key = true;
-	return 0;
+	return parse_public_key(d, value, p->public_key, &p->has_public_key);
+}
+
+int
+settings_set_member_key(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	struct settings_member *m = &d->s->members[d->number];
+
+	return parse_public_key(d, value, m->public_key, &m->has_public_key);
+}
+
+int
+settings_set_key_server(struct settings_draft *d, const struct settings_key *k, const char *value)
+{
+	return parse_public_key(d, value, d->s->key_server, &d->s->has_key_server);
 }
 
 char *
@@ -130,47 +151,91 @@ check_mqtt_vpn(struct settings_draft *d)
 	    d->s->mtu, COMPAT_PACKET_MAX);
 }
 
+/* With topics = plain, names are levels of topics. */
 static int
-check_network(struct settings_draft *d)
+check_dots(struct settings_draft *d, const char *key, const char *name)
+{
+	if (d->s->topics != TOPICS_PLAIN || name == NULL || strchr(name, '.') == NULL)
+		return 0;
+	settings_look_at(d, SETTINGS_ROOT, key, 0, 0);
+	return settings_fail(d,
+	    "'%s' holds a '.', which brokers may not take in a topic: expected none with topics = "
+	    "plain",
+	    name);
+}
+
+int
+settings_check_network(struct settings_draft *d, const char *option, const char *expected)
 {
 	const struct settings *s = d->s;
 
 	if (s->network == NULL)
-		return settings_missing(d, "network", "--network",
-		    s->file == NULL
-			? "--network NAME and --passphrase-file FILE, or --wire=mqtt_vpn"
-			: "network = \"NAME\", the same on all nodes, or wire = mqtt_vpn");
-	if (s->topics == TOPICS_PLAIN && strchr(s->network, '.') != NULL) {
-		settings_look_at(d, SETTINGS_ROOT, "network", 0, 0);
+		return settings_missing(d, "network", option, expected);
+	if (check_dots(d, "network", s->network) == -1)
+		return -1;
+	return check_dots(d, "group-name", s->group_name);
+}
+
+static int
+check_password(struct settings_draft *d)
+{
+	if (d->s->password == NULL)
+		return 0;
+	d->key = NULL;
+	d->option = "-k";
+	return settings_fail(d, "of no use with wire = native: expected --passphrase-file FILE, or "
+				"--wire=mqtt_vpn");
+}
+
+/* What a mode cannot do without. */
+static int
+check_secrets(struct settings_draft *d)
+{
+	static const char *const wanted[] = {
+	    [MODE_PUBKEY] = "a file with what 'mqtt-vpnctl genkey' prints, as mode is pubkey",
+	    [MODE_GROUP] = "a file with what 'mqtt-vpnctl genkey' prints, as mode is group",
+	};
+	enum settings_mode mode = d->s->mode;
+
+	if (mode == MODE_PSK && d->passphrase_file == NULL)
+		return settings_missing(d, "passphrase-file", "--passphrase-file",
+		    "a file with what 'mqtt-vpnctl genpsk' prints, the same on all nodes");
+	if (mode != MODE_PSK && d->private_key_file == NULL)
+		return settings_missing(d, "private-key-file", NULL, wanted[mode]);
+	if (mode == MODE_GROUP && !d->s->has_key_server)
+		return settings_missing(d, "key-server", NULL,
+		    "what 'mqtt-vpnctl pubkey' prints at the key server, as mode is group");
+	if (mode != MODE_PSK || d->private_key_file == NULL)
+		return 0;
+	settings_look_at(d, SETTINGS_ROOT, "private-key-file", 0, 0);
+	return settings_fail(d,
+	    "of no use with mode = psk: expected mode = pubkey, mode = group or "
+	    "no such key");
+}
+
+static int
+check_group_keys(struct settings_draft *d)
+{
+	const struct settings_key *k;
+
+	for (k = settings_keys(); k->name != NULL && d->s->mode != MODE_GROUP; k++) {
+		if (!k->group || settings_place_find(d, k, 0, 0) == NULL)
+			continue;
+		settings_look_at(d, k->section, k->name, 0, 0);
 		return settings_fail(d,
-		    "'%s' holds a '.', which brokers may not take in a topic: expected none with "
-		    "topics = plain",
-		    s->network);
+		    "of no use with mode = %s: expected mode = group or no such key",
+		    d->s->mode == MODE_PSK ? "psk" : "pubkey");
 	}
 	return 0;
 }
 
+/* A group is named like its network, unless there are more of them. */
 static int
-check_secrets(struct settings_draft *d)
+set_default_group(struct settings_draft *d)
 {
-	bool pubkey = d->s->mode == MODE_PUBKEY;
-
-	if (d->s->password != NULL) {
-		d->key = NULL;
-		d->option = "-k";
-		return settings_fail(d, "of no use with wire = native: expected "
-					"--passphrase-file FILE, or --wire=mqtt_vpn");
-	}
-	if (!pubkey && d->passphrase_file == NULL)
-		return settings_missing(d, "passphrase-file", "--passphrase-file",
-		    "a file with what 'mqtt-vpnctl genpsk' prints, the same on all nodes");
-	if (pubkey && d->private_key_file == NULL)
-		return settings_missing(d, "private-key-file", NULL,
-		    "a file with what 'mqtt-vpnctl genkey' prints, as mode is pubkey");
-	if (pubkey || d->private_key_file == NULL)
+	if (d->s->mode != MODE_GROUP || d->s->group_name != NULL)
 		return 0;
-	settings_look_at(d, SETTINGS_ROOT, "private-key-file", 0, 0);
-	return settings_fail(d, "of no use with mode = psk: expected mode = pubkey or no such key");
+	return settings_replace_text(d, &d->s->group_name, d->s->network);
 }
 
 static int
@@ -179,6 +244,13 @@ check_peer_key(struct settings_draft *d, size_t number)
 	const struct settings_peer *p = &d->s->peers[number];
 	bool wanted = p->wire == WIRE_NATIVE && d->s->mode == MODE_PUBKEY;
 
+	if (p->wire == WIRE_NATIVE && d->s->mode == MODE_GROUP) {
+		settings_look_at_section(d, SETTINGS_PEER, number);
+		return settings_fail(d,
+		    "'%s' is of no use with mode = group, as the key server tells who its peers "
+		    "are: expected wire = mqtt_vpn or no such section",
+		    p->name);
+	}
 	if (p->has_public_key == wanted)
 		return 0;
 	if (p->has_public_key) {
@@ -186,9 +258,7 @@ check_peer_key(struct settings_draft *d, size_t number)
 		return settings_fail(d, "of no use with %s: expected no such key",
 		    p->wire == WIRE_MQTT_VPN ? "wire = mqtt_vpn" : "mode = psk");
 	}
-	d->key = "peer";
-	d->line = p->line;
-	d->option = NULL;
+	settings_look_at_section(d, SETTINGS_PEER, number);
 	return settings_fail(d,
 	    "'%s' has no public-key: expected public-key = \"KEY\", as 'mqtt-vpnctl pubkey' prints "
 	    "it there",
@@ -210,70 +280,10 @@ check_mqtt_vpn_peers(struct settings_draft *d)
 	return settings_fail(d, "of no use without a peer that has wire = mqtt_vpn: expected one");
 }
 
-struct placed_key {
-	const uint8_t *key;
-	size_t number; /* which peer */
-};
-
-static int
-compare_keys(const void *left, const void *right)
+int
+settings_set_default_name(struct settings_draft *d)
 {
-	const struct placed_key *a = left, *b = right;
-	int order = memcmp(a->key, b->key, AEAD_KEY_LEN);
-
-	return order != 0 ? order : a->number < b->number ? -1 : a->number > b->number;
-}
-
-/* Of those with keys, sorted. Returns NULL when memory is short. */
-static struct placed_key *
-list_keys(const struct settings *s, size_t *count)
-{
-	struct placed_key *list = calloc(s->peer_count + 1, sizeof(*list));
-	size_t i, n = 0;
-
-	for (i = 0; i < s->peer_count && list != NULL; i++) {
-		if (s->peers[i].has_public_key)
-			list[n++] = (struct placed_key){s->peers[i].public_key, i};
-	}
-	if (list != NULL)
-		qsort(list, n, sizeof(*list), compare_keys);
-	*count = n;
-	return list;
-}
-
-/* Fails for the first one in the file. */
-static int
-check_keys_differ(struct settings_draft *d)
-{
-	const struct settings_peer *peers = d->s->peers;
-	const struct placed_key *second = NULL;
-	struct placed_key *list;
-	size_t count, i;
-
-	list = list_keys(d->s, &count);
-	if (list == NULL)
-		return settings_no_memory(d);
-	for (i = 1; i < count; i++) {
-		if (memcmp(list[i - 1].key, list[i].key, AEAD_KEY_LEN) == 0 &&
-		    (second == NULL || list[i].number < second->number))
-			second = &list[i];
-	}
-	if (second != NULL) {
-		const struct settings_peer *first = &peers[second[-1].number];
-
-		settings_look_at(d, SETTINGS_PEER, "public-key", second->number, 0);
-		settings_fail(d,
-		    "this key is given to peer '%s' in line %u already: expected it once",
-		    first->name, first->line);
-	}
-	free(list);
-	return second == NULL ? 0 : -1;
-}
-
-static int
-set_default_name(struct settings_draft *d)
-{
-	char host[NAME_MAX_LEN + 1];
+	char host[SETTINGS_NAME_MAX + 1];
 
 	if (d->s->name != NULL)
 		return 0;
@@ -289,7 +299,12 @@ settings_check_wire(struct settings_draft *d)
 	inherit_wire(d);
 	if (d->s->wire == WIRE_MQTT_VPN)
 		return check_mqtt_vpn(d);
-	if (check_network(d) == -1 || check_secrets(d) == -1 || set_default_name(d) == -1)
+	if (settings_check_network(d, "--network",
+		d->s->file == NULL
+		    ? "--network NAME and --passphrase-file FILE, or --wire=mqtt_vpn"
+		    : "network = \"NAME\", the same on all nodes, or wire = mqtt_vpn") == -1 ||
+	    check_password(d) == -1 || check_secrets(d) == -1 || check_group_keys(d) == -1 ||
+	    settings_set_default_name(d) == -1 || set_default_group(d) == -1)
 		return -1;
 	for (i = 0; i < d->s->peer_count; i++) {
 		if (check_peer_key(d, i) == -1)
@@ -297,5 +312,5 @@ settings_check_wire(struct settings_draft *d)
 	}
 	if (check_mqtt_vpn_peers(d) == -1)
 		return -1;
-	return check_keys_differ(d);
+	return settings_check_keys_differ(d, SETTINGS_PEER);
 }

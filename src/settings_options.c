@@ -64,7 +64,8 @@ apply_forwards(struct settings_draft *d, const struct options *o)
 	settings_place_drop_all(d, k);
 	d->s->forward_count = 0;
 	for (i = 0; i < o->forward_count; i++) {
-		if (set_root(d, o->old_name ? "-t" : "--forward", "forward", o->forwards[i]) == -1)
+		if (set_root(d, o->program == PROGRAM_MQTT_VPN ? "-t" : "--forward", "forward",
+			o->forwards[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -147,11 +148,12 @@ apply_address4(struct settings_draft *d, const struct options *o)
 static int
 apply_address6(struct settings_draft *d, const struct options *o)
 {
+	bool old_name = o->program == PROGRAM_MQTT_VPN;
 	uint64_t len = DEFAULT_LEN6;
 
-	d->option = o->old_name ? "-x" : "-p";
+	d->option = old_name ? "-x" : "-p";
 	/* Scripts for the old program may give it always, as that program did not mind. */
-	if (o->prefix_len6 != NULL && o->address6 == NULL && !o->old_name)
+	if (o->prefix_len6 != NULL && o->address6 == NULL && !old_name)
 		return settings_fail(d, "of no use without -6: expected an address");
 	if (o->address6 == NULL)
 		return 0;
@@ -159,7 +161,7 @@ apply_address6(struct settings_draft *d, const struct options *o)
 		return settings_fail(d, "-6 gives the length already: expected one of the two");
 	if (o->prefix_len6 != NULL && util_parse_uint(o->prefix_len6, 1, 128, &len) == -1) {
 		/* Not quoted: it may be the password of somebody who forgot -u. */
-		if (o->old_name)
+		if (old_name)
 			return settings_fail(d, "not a prefix length, which -p gives too where "
 						"there is no -u: expected a number from 1 to 128");
 		return settings_fail(d,
@@ -185,7 +187,7 @@ add_brokers(struct settings_draft *d, const struct options *o)
 		d->option = "-b";
 		if (settings_add_broker(d, o->brokers[i]) == -1)
 			return -1;
-		s->brokers[s->broker_count - 1].tls_verify = !o->old_name;
+		s->brokers[s->broker_count - 1].tls_verify = o->program != PROGRAM_MQTT_VPN;
 	}
 	return 0;
 }
@@ -240,6 +242,7 @@ apply_interface(struct settings_draft *d, const struct options *o)
 int
 settings_apply_options(struct settings_draft *d, const struct options *o)
 {
+	bool old_name = o->program == PROGRAM_MQTT_VPN;
 	int rc = -1;
 
 	d->key = NULL;
@@ -247,8 +250,8 @@ settings_apply_options(struct settings_draft *d, const struct options *o)
 	if (o->debug)
 		d->s->log_level = LOG_LEVEL_DEBUG;
 	d->s->foreground = o->foreground;
-	d->s->old_name = o->old_name;
-	if ((!o->old_name || set_root(d, "mqtt_vpn", "wire", "mqtt_vpn") == 0) &&
+	d->s->old_name = old_name;
+	if ((!old_name || set_root(d, "mqtt_vpn", "wire", "mqtt_vpn") == 0) &&
 	    apply_interface(d, o) == 0 && apply_singles(d, o) == 0 && apply_password(d, o) == 0 &&
 	    apply_address4(d, o) == 0 && apply_address6(d, o) == 0 && apply_forwards(d, o) == 0 &&
 	    apply_brokers(d, o) == 0)

@@ -8,7 +8,7 @@
 #include "settings_internal.h"
 
 #include <ctype.h>
-#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +16,7 @@
 
 #include "compat.h"
 #include "frame.h"
+#include "slots.h"
 #include "util.h"
 
 #define TEXT_MAX 1024
@@ -31,6 +32,10 @@ settings_field(struct settings_draft *d, const struct settings_key *k)
 		base = (char *)&s->brokers[d->number];
 	else if (k->section == SETTINGS_PEER)
 		base = (char *)&s->peers[d->number];
+	else if (k->section == SETTINGS_KEY_GROUP)
+		base = (char *)&s->key_groups[d->number];
+	else if (k->section == SETTINGS_MEMBER)
+		base = (char *)&s->members[d->number];
 	return base + k->offset;
 }
 
@@ -56,7 +61,7 @@ settings_check_text(struct settings_draft *d, const struct settings_key *k, cons
 		return settings_fail(d, "empty: expected text");
 	if (len > k->max)
 		return settings_fail(
-		    d, "%zu characters are too many: expected at most %u", len, k->max);
+		    d, "%zu characters are too many: expected at most %" PRIu64, len, k->max);
 	for (i = 0; i < len; i++) {
 		if ((unsigned char)value[i] < ' ' || value[i] == 0x7f)
 			return settings_fail(
@@ -89,8 +94,8 @@ set_ascii(struct settings_draft *d, const struct settings_key *k, const char *va
 }
 
 /* The daemon's working directory is nobody's business. */
-static int
-check_path(struct settings_draft *d, const struct settings_key *k, const char *value)
+int
+settings_check_path(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
 	if (value[0] != '/')
 		return settings_fail(
@@ -101,68 +106,9 @@ check_path(struct settings_draft *d, const struct settings_key *k, const char *v
 static int
 set_path(struct settings_draft *d, const struct settings_key *k, const char *value)
 {
-	if (check_path(d, k, value) == -1)
+	if (settings_check_path(d, k, value) == -1)
 		return -1;
 	return settings_replace_text(d, settings_field(d, k), value);
-}
-
-static int
-parse_number(
-    struct settings_draft *d, const struct settings_key *k, const char *value, uint32_t *number)
-{
-	uint64_t n;
-
-	if (util_parse_uint(value, k->min, k->max, &n) == -1)
-		return settings_fail(d, "'%s' is %s: expected a number from %u to %u", value,
-		    errno == ERANGE ? "out of range" : "not a number", k->min, k->max);
-	*number = (uint32_t)n;
-	return 0;
-}
-
-static int
-set_number(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	return parse_number(d, k, value, settings_field(d, k));
-}
-
-/* Thousands and more may be written with a letter. */
-static int
-set_quantity(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	static const struct {
-		const char *letter;
-		uint32_t scale;
-	} scales[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}};
-	uint32_t *field = settings_field(d, k), scale = 0;
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(value, &end, 10);
-	for (size_t i = 0; i < ARRAY_LEN(scales); i++) {
-		if (strcmp(end, scales[i].letter) == 0)
-			scale = scales[i].scale;
-	}
-	if (!isdigit((unsigned char)value[0]) || scale == 0)
-		return settings_fail(d,
-		    "'%s' is not a number: expected one from %u to %u, such as 2000 or 2k", value,
-		    k->min, k->max);
-	if (errno != 0 || n > k->max / scale || n * scale < k->min)
-		return settings_fail(d, "'%s' is out of range: expected a number from %u to %u",
-		    value, k->min, k->max);
-	*field = (uint32_t)n * scale;
-	return 0;
-}
-
-static int
-set_mtu(struct settings_draft *d, const struct settings_key *k, const char *value)
-{
-	uint32_t mtu = 0;
-
-	if (parse_number(d, k, value, &mtu) == -1)
-		return -1;
-	d->s->mtu = (uint16_t)mtu;
-	return 0;
 }
 
 static int
@@ -219,7 +165,7 @@ set_draft_path(struct settings_draft *d, const struct settings_key *k, const cha
 {
 	void *at = (char *)d + k->offset;
 
-	if (check_path(d, k, value) == -1)
+	if (settings_check_path(d, k, value) == -1)
 		return -1;
 	return settings_replace_text(d, at, value);
 }
@@ -245,12 +191,16 @@ set_topic_prefix(struct settings_draft *d, const struct settings_key *k, const c
 #define ROOT(field) offsetof(struct settings, field)
 #define BROKER(field) offsetof(struct settings_broker, field)
 #define PEER(field) offsetof(struct settings_peer, field)
+#define KEY_GROUP(field) offsetof(struct settings_key_group, field)
+#define MEMBER(field) offsetof(struct settings_member, field)
 #define DRAFT(field) offsetof(struct settings_draft, field)
 
 static const struct settings_words wires = {
     "a wire", "native or mqtt_vpn", {[WIRE_NATIVE] = "native", [WIRE_MQTT_VPN] = "mqtt_vpn"}};
-static const struct settings_words modes = {
-    "a mode", "psk or pubkey", {[MODE_PSK] = "psk", [MODE_PUBKEY] = "pubkey"}};
+static const struct settings_words modes = {"a mode", "psk, pubkey or group",
+    {[MODE_PSK] = "psk", [MODE_PUBKEY] = "pubkey", [MODE_GROUP] = "group"}};
+static const struct settings_words methods = {"a method", "static, update or slotted",
+    {[METHOD_STATIC] = "static", [METHOD_UPDATE] = "update", [METHOD_SLOTTED] = "slotted"}};
 static const struct settings_words topics = {
     "a form of topics", "hashed or plain", {[TOPICS_HASHED] = "hashed", [TOPICS_PLAIN] = "plain"}};
 static const struct settings_words paddings = {"a padding", "none, 16 or buckets",
@@ -258,80 +208,117 @@ static const struct settings_words paddings = {"a padding", "none, 16 or buckets
 static const struct settings_words offloads = {"an offload", "yes, no or udp",
     {[OFFLOAD_YES] = "yes", [OFFLOAD_NO] = "no", [OFFLOAD_UDP] = "udp"}};
 
+#define VPND SETTINGS_VPND
+#define KEYD SETTINGS_KEYD
+#define BOTH SETTINGS_BOTH
+
 static const struct settings_key keys[] = {
-    {SETTINGS_ROOT, "wire", .set = set_word, .words = &wires, .offset = ROOT(wire)},
-    {SETTINGS_ROOT, "mode", .set = set_word, .words = &modes, .offset = ROOT(mode), .native = true},
-    {SETTINGS_ROOT, "network", .set = settings_set_network, .offset = ROOT(network), .max = 64,
+    {SETTINGS_ROOT, "wire", VPND, .set = set_word, .words = &wires, .offset = ROOT(wire)},
+    {SETTINGS_ROOT, "mode", VPND, .set = set_word, .words = &modes, .offset = ROOT(mode),
 	.native = true},
-    {SETTINGS_ROOT, "name", .set = settings_set_name, .offset = ROOT(name), .max = 63,
+    {SETTINGS_ROOT, "network", BOTH, .set = settings_set_network, .offset = ROOT(network),
+	.max = SETTINGS_PLAIN_MAX, .native = true},
+    {SETTINGS_ROOT, "name", BOTH, .set = settings_set_name, .offset = ROOT(name),
+	.max = SETTINGS_NAME_MAX, .native = true},
+    {SETTINGS_ROOT, "passphrase-file", BOTH, .set = set_draft_path,
+	.offset = DRAFT(passphrase_file), .max = TEXT_MAX},
+    {SETTINGS_ROOT, "private-key-file", BOTH, .set = set_draft_path,
+	.offset = DRAFT(private_key_file), .max = TEXT_MAX, .native = true},
+    {SETTINGS_ROOT, "kdf-passes", BOTH, .set = settings_set_number, .offset = ROOT(kdf_passes),
+	.min = 1, .max = 16, .native = true},
+    {SETTINGS_ROOT, "kdf-memory", BOTH, .set = settings_set_number, .offset = ROOT(kdf_memory_mib),
+	.min = 8, .max = 1024, .native = true},
+    {SETTINGS_ROOT, "rekey-interval", BOTH, .set = settings_set_number, .offset = ROOT(rekey_s),
+	.min = 1, .max = 3600, .native = true},
+    {SETTINGS_ROOT, "padding", VPND, .set = set_word, .words = &paddings, .offset = ROOT(padding),
 	.native = true},
-    {SETTINGS_ROOT, "passphrase-file", .set = set_draft_path, .offset = DRAFT(passphrase_file),
-	.max = TEXT_MAX},
-    {SETTINGS_ROOT, "private-key-file", .set = set_draft_path, .offset = DRAFT(private_key_file),
-	.max = TEXT_MAX, .native = true},
-    {SETTINGS_ROOT, "kdf-passes", .set = set_number, .offset = ROOT(kdf_passes), .min = 1,
-	.max = 16, .native = true},
-    {SETTINGS_ROOT, "kdf-memory", .set = set_number, .offset = ROOT(kdf_memory_mib), .min = 8,
-	.max = 1024, .native = true},
-    {SETTINGS_ROOT, "rekey-interval", .set = set_number, .offset = ROOT(rekey_s), .min = 1,
-	.max = 3600, .native = true},
-    {SETTINGS_ROOT, "padding", .set = set_word, .words = &paddings, .offset = ROOT(padding),
+    {SETTINGS_ROOT, "topics", BOTH, .set = set_word, .words = &topics, .offset = ROOT(topics),
 	.native = true},
-    {SETTINGS_ROOT, "topics", .set = set_word, .words = &topics, .offset = ROOT(topics),
-	.native = true},
-    {SETTINGS_ROOT, "mqtt-vpn-password-file", .set = set_draft_path,
+    {SETTINGS_ROOT, "mqtt-vpn-password-file", VPND, .set = set_draft_path,
 	.offset = DRAFT(mqtt_vpn_password_file), .max = TEXT_MAX, .native = true},
-    {SETTINGS_ROOT, "topic-prefix", .set = set_topic_prefix, .offset = ROOT(topic_prefix),
+    {SETTINGS_ROOT, "key-server", VPND, .set = settings_set_key_server, .native = true,
+	.group = true},
+    {SETTINGS_ROOT, "group-name", VPND, .set = settings_set_group_name, .offset = ROOT(group_name),
+	.max = SETTINGS_PLAIN_MAX, .native = true, .group = true},
+    {SETTINGS_ROOT, "membership", VPND, .set = settings_set_time, .offset = ROOT(membership_s),
+	.max = SETTINGS_TIME_MAX, .native = true, .group = true},
+    {SETTINGS_ROOT, "sign-broadcasts", VPND, .set = set_bool, .offset = ROOT(sign_broadcasts),
+	.native = true, .group = true},
+    {SETTINGS_ROOT, "store", KEYD, .set = set_path, .offset = ROOT(store), .max = TEXT_MAX},
+    {SETTINGS_ROOT, "topic-prefix", BOTH, .set = set_topic_prefix, .offset = ROOT(topic_prefix),
 	.max = COMPAT_PREFIX_MAX},
-    {SETTINGS_ROOT, "client-id", .set = set_ascii, .offset = ROOT(client_id), .max = 128},
-    {SETTINGS_ROOT, "forward", .set = settings_add_forward, .list = true},
-    {SETTINGS_ROOT, "log-level", .set = set_level},
-    {SETTINGS_ROOT, "pid-file", .set = set_path, .offset = ROOT(pid_file), .max = TEXT_MAX},
-    {SETTINGS_ROOT, "control-socket", .set = set_path, .offset = ROOT(control_socket),
+    {SETTINGS_ROOT, "client-id", BOTH, .set = set_ascii, .offset = ROOT(client_id), .max = 128},
+    {SETTINGS_ROOT, "forward", VPND, .set = settings_add_forward, .list = true},
+    {SETTINGS_ROOT, "log-level", BOTH, .set = set_level},
+    {SETTINGS_ROOT, "pid-file", BOTH, .set = set_path, .offset = ROOT(pid_file), .max = TEXT_MAX},
+    {SETTINGS_ROOT, "control-socket", BOTH, .set = set_path, .offset = ROOT(control_socket),
 	.max = SOCKET_PATH_MAX},
-    {SETTINGS_ROOT, "control-group", .set = set_ascii, .offset = ROOT(control_group), .max = 64},
-    {SETTINGS_ROOT, "user", .set = set_ascii, .offset = ROOT(user), .max = 64},
-    {SETTINGS_ROOT, "group", .set = set_ascii, .offset = ROOT(group), .max = 64},
-    {SETTINGS_INTERFACE, "address", .set = settings_add_own_address, .list = true},
-    {SETTINGS_INTERFACE, "mtu", .set = set_mtu, .min = 576, .max = 65000},
-    {SETTINGS_INTERFACE, "offload", .set = set_word, .words = &offloads, .offset = ROOT(offload)},
-    {SETTINGS_INTERFACE, "up", .set = set_text, .offset = ROOT(up), .max = TEXT_MAX},
-    {SETTINGS_INTERFACE, "down", .set = set_text, .offset = ROOT(down), .max = TEXT_MAX},
-    {SETTINGS_BROKER, "username", .set = set_text, .offset = BROKER(username), .max = TEXT_MAX},
-    {SETTINGS_BROKER, "password-file", .set = set_path, .offset = BROKER(password_file),
-	.max = TEXT_MAX, .access = ACCESS_SECRET},
-    {SETTINGS_BROKER, "password-command", .set = set_text, .offset = BROKER(password_command),
+    {SETTINGS_ROOT, "control-group", BOTH, .set = set_ascii, .offset = ROOT(control_group),
+	.max = 64},
+    {SETTINGS_ROOT, "user", BOTH, .set = set_ascii, .offset = ROOT(user), .max = 64},
+    {SETTINGS_ROOT, "group", BOTH, .set = set_ascii, .offset = ROOT(group), .max = 64},
+    {SETTINGS_INTERFACE, "address", VPND, .set = settings_add_own_address, .list = true},
+    {SETTINGS_INTERFACE, "mtu", VPND, .set = settings_set_mtu, .min = 576, .max = 65000},
+    {SETTINGS_INTERFACE, "offload", VPND, .set = set_word, .words = &offloads,
+	.offset = ROOT(offload)},
+    {SETTINGS_INTERFACE, "up", VPND, .set = set_text, .offset = ROOT(up), .max = TEXT_MAX},
+    {SETTINGS_INTERFACE, "down", VPND, .set = set_text, .offset = ROOT(down), .max = TEXT_MAX},
+    {SETTINGS_BROKER, "username", BOTH, .set = set_text, .offset = BROKER(username),
 	.max = TEXT_MAX},
-    {SETTINGS_BROKER, "keepalive", .set = set_number, .offset = BROKER(keepalive_s), .min = 5,
-	.max = 3600},
-    {SETTINGS_BROKER, "timeout", .set = set_number, .offset = BROKER(timeout_s), .min = 1,
-	.max = 120},
-    {SETTINGS_BROKER, "max-message", .set = set_quantity, .offset = BROKER(max_message),
-	.min = FRAME_MESSAGE_MIN, .max = 268435455},
-    {SETTINGS_BROKER, "max-rate", .set = set_quantity, .offset = BROKER(max_rate), .min = 1,
-	.max = 1000000},
-    {SETTINGS_BROKER, "max-bandwidth", .set = set_quantity, .offset = BROKER(max_bandwidth),
-	.min = 1000, .max = 4000000000},
-    {SETTINGS_BROKER, "ca-file", .set = set_path, .offset = BROKER(ca_file), .max = TEXT_MAX,
+    {SETTINGS_BROKER, "password-file", BOTH, .set = set_path, .offset = BROKER(password_file),
+	.max = TEXT_MAX, .access = ACCESS_SECRET},
+    {SETTINGS_BROKER, "password-command", BOTH, .set = set_text, .offset = BROKER(password_command),
+	.max = TEXT_MAX},
+    {SETTINGS_BROKER, "keepalive", BOTH, .set = settings_set_number, .offset = BROKER(keepalive_s),
+	.min = 5, .max = 3600},
+    {SETTINGS_BROKER, "timeout", BOTH, .set = settings_set_number, .offset = BROKER(timeout_s),
+	.min = 1, .max = 120},
+    {SETTINGS_BROKER, "max-message", BOTH, .set = settings_set_quantity,
+	.offset = BROKER(max_message), .min = FRAME_MESSAGE_MIN, .max = 268435455},
+    {SETTINGS_BROKER, "max-rate", BOTH, .set = settings_set_quantity, .offset = BROKER(max_rate),
+	.min = 1, .max = 1000000},
+    {SETTINGS_BROKER, "max-bandwidth", BOTH, .set = settings_set_quantity,
+	.offset = BROKER(max_bandwidth), .min = 1000, .max = 4000000000},
+    {SETTINGS_BROKER, "ca-file", BOTH, .set = set_path, .offset = BROKER(ca_file), .max = TEXT_MAX,
 	.access = ACCESS_READ, .tls = true},
-    {SETTINGS_BROKER, "crl-file", .set = set_path, .offset = BROKER(crl_file), .max = TEXT_MAX,
-	.access = ACCESS_READ, .tls = true},
-    {SETTINGS_BROKER, "certificate", .set = set_path, .offset = BROKER(certificate),
+    {SETTINGS_BROKER, "crl-file", BOTH, .set = set_path, .offset = BROKER(crl_file),
 	.max = TEXT_MAX, .access = ACCESS_READ, .tls = true},
-    {SETTINGS_BROKER, "key", .set = set_path, .offset = BROKER(key), .max = TEXT_MAX,
+    {SETTINGS_BROKER, "certificate", BOTH, .set = set_path, .offset = BROKER(certificate),
+	.max = TEXT_MAX, .access = ACCESS_READ, .tls = true},
+    {SETTINGS_BROKER, "key", BOTH, .set = set_path, .offset = BROKER(key), .max = TEXT_MAX,
 	.access = ACCESS_SECRET, .tls = true},
-    {SETTINGS_BROKER, "key-passphrase-file", .set = set_path, .offset = BROKER(key_passphrase_file),
-	.max = TEXT_MAX, .access = ACCESS_SECRET, .tls = true},
-    {SETTINGS_BROKER, "alpn", .set = set_ascii, .offset = BROKER(alpn), .max = 255, .tls = true},
-    {SETTINGS_BROKER, "tls-name", .set = set_ascii, .offset = BROKER(tls_name), .max = 253,
+    {SETTINGS_BROKER, "key-passphrase-file", BOTH, .set = set_path,
+	.offset = BROKER(key_passphrase_file), .max = TEXT_MAX, .access = ACCESS_SECRET,
 	.tls = true},
-    {SETTINGS_BROKER, "tls-min-version", .set = set_tls_version, .offset = BROKER(tls_min_version),
-	.max = TEXT_MAX, .tls = true},
-    {SETTINGS_BROKER, "tls-verify", .set = set_bool, .offset = BROKER(tls_verify), .tls = true},
-    {SETTINGS_PEER, "address", .set = settings_add_peer_address, .list = true},
-    {SETTINGS_PEER, "routes", .set = settings_add_route, .list = true},
-    {SETTINGS_PEER, "public-key", .set = settings_set_public_key, .native = true},
-    {SETTINGS_PEER, "wire", .set = set_word, .words = &wires, .offset = PEER(wire), .native = true},
+    {SETTINGS_BROKER, "alpn", BOTH, .set = set_ascii, .offset = BROKER(alpn), .max = 255,
+	.tls = true},
+    {SETTINGS_BROKER, "tls-name", BOTH, .set = set_ascii, .offset = BROKER(tls_name), .max = 253,
+	.tls = true},
+    {SETTINGS_BROKER, "tls-min-version", BOTH, .set = set_tls_version,
+	.offset = BROKER(tls_min_version), .max = TEXT_MAX, .tls = true},
+    {SETTINGS_BROKER, "tls-verify", BOTH, .set = set_bool, .offset = BROKER(tls_verify),
+	.tls = true},
+    {SETTINGS_PEER, "address", VPND, .set = settings_add_peer_address, .list = true},
+    {SETTINGS_PEER, "routes", VPND, .set = settings_add_route, .list = true},
+    {SETTINGS_PEER, "public-key", VPND, .set = settings_set_public_key, .native = true},
+    {SETTINGS_PEER, "wire", VPND, .set = set_word, .words = &wires, .offset = PEER(wire),
+	.native = true},
+    {SETTINGS_KEY_GROUP, "method", KEYD, .set = set_word, .words = &methods,
+	.offset = KEY_GROUP(method)},
+    {SETTINGS_KEY_GROUP, "lease", KEYD, .set = settings_set_seconds, .offset = KEY_GROUP(lease_s),
+	.min = 10, .max = 86400},
+    {SETTINGS_KEY_GROUP, "slot", KEYD, .set = settings_set_seconds, .offset = KEY_GROUP(slot_s),
+	.min = 1, .max = 86400},
+    {SETTINGS_KEY_GROUP, "depth", KEYD, .set = settings_set_number, .offset = KEY_GROUP(depth),
+	.min = 4, .max = SLOTS_DEPTH_MAX},
+    {SETTINGS_MEMBER, "public-key", KEYD, .set = settings_set_member_key},
+    {SETTINGS_MEMBER, "public-key-file", KEYD, .set = settings_set_member_key_file,
+	.max = TEXT_MAX},
+    {SETTINGS_MEMBER, "groups", KEYD, .set = settings_add_member_group, .list = true},
+    {SETTINGS_MEMBER, "address", KEYD, .set = settings_add_member_address, .list = true},
+    {SETTINGS_MEMBER, "routes", KEYD, .set = settings_add_member_route, .list = true},
+    {SETTINGS_MEMBER, "longest", KEYD, .set = settings_set_time, .offset = MEMBER(longest_s),
+	.min = 1, .max = SETTINGS_TIME_MAX},
     {0},
 };
 

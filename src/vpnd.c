@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "node.h"
+#include "options.h"
 #include "program.h"
 #include "settings.h"
 
@@ -31,7 +32,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct program vpnd = {
-	    "mqtt-vpnd", SETTINGS_DEFAULT_FILE, new_node, run_node, free_node};
+	    PROGRAM_VPND, SETTINGS_DEFAULT_FILE, new_node, run_node, free_node};
 
 	return program_main(&vpnd, argc, argv);
 }

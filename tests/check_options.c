@@ -46,13 +46,21 @@ line_clear(struct line *l)
 		free(l->argv[i]);
 }
 
+/* As each main() knows. */
+static enum options_program
+program_of(const char *name)
+{
+	return strstr(name, "keyd") != NULL ? PROGRAM_KEYD : PROGRAM_VPND;
+}
+
 static void
 parse(struct options *o, const char *text)
 {
 	struct line l = split(text);
 	char *error;
 
-	ck_assert_msg(options_parse(o, l.argc, l.argv, &error) == 0, "%s", error);
+	ck_assert_msg(
+	    options_parse(o, program_of(l.argv[0]), l.argc, l.argv, &error) == 0, "%s", error);
 	ck_assert_ptr_null(error);
 	line_clear(&l);
 }
@@ -93,7 +101,7 @@ START_TEST(options_refuse_with_the_option_and_what_was_expected)
 	struct options o;
 	char *error;
 
-	ck_assert_int_eq(options_parse(&o, l.argc, l.argv, &error), -1);
+	ck_assert_int_eq(options_parse(&o, program_of(l.argv[0]), l.argc, l.argv, &error), -1);
 	ck_assert_str_eq(error, refusals[_i].message);
 	free(error);
 	options_clear(&o);
@@ -107,7 +115,7 @@ START_TEST(options_take_every_letter)
 
 	parse(&o, "/usr/sbin/mqtt-vpnd -c /c -t -f -d -P /p -s /s -V -h -i mq0 -a 10.0.1.1 -b one "
 		  "-b two -m 255.0.0.0 -k secret -6 fd00::1 -p 48 -n id -u user");
-	ck_assert(!o.old_name);
+	ck_assert_int_eq(o.program, PROGRAM_VPND);
 	ck_assert(o.test_config && o.foreground && o.debug && o.show_version && o.show_help);
 	ck_assert_str_eq(o.config_file, "/c");
 	ck_assert_str_eq(o.pid_file, "/p");
@@ -172,7 +180,7 @@ START_TEST(options_overwrite_the_password_in_argv)
 	struct options o;
 	char *error;
 
-	ck_assert_int_eq(options_parse(&o, l.argc, l.argv, &error), 0);
+	ck_assert_int_eq(options_parse(&o, program_of(l.argv[0]), l.argc, l.argv, &error), 0);
 	ck_assert_str_eq(l.argv[2], "xxxxxx");
 	ck_assert_str_eq(o.password, "secret");
 	ck_assert(o.secret_in_args);
@@ -187,7 +195,7 @@ START_TEST(options_overwrite_a_password_that_is_part_of_a_word)
 	struct options o;
 	char *error;
 
-	ck_assert_int_eq(options_parse(&o, l.argc, l.argv, &error), -1);
+	ck_assert_int_eq(options_parse(&o, program_of(l.argv[0]), l.argc, l.argv, &error), -1);
 	ck_assert_str_eq(l.argv[1], "-fkxxxxxx");
 	ck_assert_str_eq(l.argv[2], "--passw=xxxxx");
 	free(error);
@@ -212,7 +220,8 @@ START_TEST(options_know_the_old_name_by_any_path)
 
 	parse(&o, "/usr/local/bin/mqtt_vpn -i mq0 -a 10.0.1.1 -b host -m 255.255.0.0 -6 fd00::1 "
 		  "-x 48 -n id -t 10.0.0.1 -t 10.0.0.2,10.0.0.3 -d -k secret");
-	ck_assert(o.old_name && o.foreground && o.debug && o.secret_in_args);
+	ck_assert_int_eq(o.program, PROGRAM_MQTT_VPN);
+	ck_assert(o.foreground && o.debug && o.secret_in_args);
 	ck_assert_str_eq(o.interface, "mq0");
 	ck_assert_str_eq(o.address4, "10.0.1.1");
 	ck_assert_str_eq(o.brokers[0], "host");
@@ -259,7 +268,7 @@ START_TEST(options_old_p_is_the_password_with_u_wherever_it_stands)
 	char *error;
 	int i;
 
-	ck_assert_int_eq(options_parse(&o, l.argc, l.argv, &error), 0);
+	ck_assert_int_eq(options_parse(&o, program_of(l.argv[0]), l.argc, l.argv, &error), 0);
 	ck_assert_str_eq(o.broker_password, "secret");
 	ck_assert_str_eq(o.prefix_len6, "48");
 	ck_assert(o.secret_in_args);
@@ -298,7 +307,7 @@ START_TEST(options_lists_have_an_end)
 	options_clear(&o);
 	strcat(text, " -b a");
 	l = split(text);
-	ck_assert_int_eq(options_parse(&o, l.argc, l.argv, &error), -1);
+	ck_assert_int_eq(options_parse(&o, program_of(l.argv[0]), l.argc, l.argv, &error), -1);
 	ck_assert_str_eq(error, "-b: given too often: expected it 64 times at the most");
 	free(error);
 	options_clear(&o);

@@ -103,6 +103,12 @@ write_conf(const char *text)
 	free(whole);
 }
 
+static enum options_program
+program_of(const char *name)
+{
+	return strcmp(name, "mqtt-vpn-keyd") == 0 ? PROGRAM_KEYD : PROGRAM_VPND;
+}
+
 /* As main() would, with the words of line. */
 static struct settings *
 load(const char *line, char **error)
@@ -116,7 +122,7 @@ load(const char *line, char **error)
 
 	while (argc < WORDS_MAX && (argv[argc] = strsep(&rest, " ")) != NULL)
 		argc++;
-	ck_assert_msg(options_parse(&o, argc, argv, error) == 0, "%s", *error);
+	ck_assert_msg(options_parse(&o, program_of(argv[0]), argc, argv, error) == 0, "%s", *error);
 	warnings[0] = '\0';
 	s = settings_load(&o, warn, error);
 	options_clear(&o);
@@ -394,7 +400,7 @@ START_TEST(settings_take_every_form_of_a_broker)
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		ck_assert_int_eq(settings_draft_init(&d), 0);
+		ck_assert_int_eq(settings_draft_init(&d, SETTINGS_VPND), 0);
 		ck_assert_msg(settings_add_broker(&d, cases[i].url) == 0, "%s", d.error);
 		ck_assert_str_eq(d.s->brokers[0].url, cases[i].url);
 		ck_assert_int_eq(d.s->brokers[0].transport, cases[i].transport);
@@ -1129,7 +1135,7 @@ START_TEST(settings_take_the_examples_of_the_manual)
 		*rest++ = '\0';
 		if (strstr(example, "\nbroker \"") == NULL || strstr(example, "interface") == NULL)
 			continue;
-		ck_assert_int_eq(settings_draft_init(&d), 0);
+		ck_assert_int_eq(settings_draft_init(&d, SETTINGS_VPND), 0);
 		ck_assert_msg(settings_parse(&d, example) == 0, "%s%s", d.error, example);
 		ck_assert_msg(settings_check(&d) == 0, "%s\n%s", d.error, example);
 		settings_draft_clear(&d);

@@ -31,8 +31,9 @@ static const struct refusal {
     {false, "# one\n# two\n/* three\n*/\nfoo = 1\n",
 	":5: 'foo' is not a key: expected one of interface, broker, peer, wire, mode, network, "
 	"name, passphrase-file, private-key-file, kdf-passes, kdf-memory, rekey-interval, "
-	"padding, topics, mqtt-vpn-password-file, topic-prefix, client-id, forward, log-level, "
-	"pid-file, control-socket, control-group, user, group"},
+	"padding, topics, mqtt-vpn-password-file, key-server, group-name, membership, "
+	"sign-broadcasts, topic-prefix, client-id, forward, log-level, pid-file, control-socket, "
+	"control-group, user, group"},
     {false, "wire mqtt_vpn\n", ":1: wire: the '=' is missing: expected wire = VALUE"},
     {false, "wire = \n", ":1: the file ends within a setting: expected its value"},
     {false, "wire = {a}\n",
@@ -41,8 +42,9 @@ static const struct refusal {
 	":1: 'mqtt_vpn' is not a key: expected one of interface, broker, peer, wire, mode, "
 	"network, "
 	"name, passphrase-file, private-key-file, kdf-passes, kdf-memory, rekey-interval, "
-	"padding, topics, mqtt-vpn-password-file, topic-prefix, client-id, forward, log-level, "
-	"pid-file, control-socket, control-group, user, group"},
+	"padding, topics, mqtt-vpn-password-file, key-server, group-name, membership, "
+	"sign-broadcasts, topic-prefix, client-id, forward, log-level, pid-file, control-socket, "
+	"control-group, user, group"},
     {false, "wire += mqtt_vpn\n", ":1: wire: takes one value: expected '=', not '+='"},
     {false, "wire =", ":1: the file ends within a setting: expected its value"},
     {false, "= 5\n", ":1: '=' is out of place: expected KEY = VALUE or SECTION \"NAME\" { }"},
@@ -411,8 +413,7 @@ static const struct refusal {
 	":4: passphrase-file: /nonexistent/key: No such file or directory"},
     {true, "broker \"mqtts://b\" { username = u password-file = \"/nonexistent/pw\" }\n",
 	":4: password-file: /nonexistent/pw: No such file or directory"},
-    {false, "mode = group\n", ":1: mode: 'group' is not a mode: expected psk or pubkey"},
-    {false, "mode = x\n", ":1: mode: 'x' is not a mode: expected psk or pubkey"},
+    {false, "mode = x\n", ":1: mode: 'x' is not a mode: expected psk, pubkey or group"},
     {false, "topics = x\n", ":1: topics: 'x' is not a form of topics: expected hashed or plain"},
     {false, "interface a { offload = maybe }\n",
 	":1: offload: 'maybe' is not an offload: expected yes, no or udp"},
@@ -473,7 +474,8 @@ static const struct refusal {
 	": private-key-file: missing: expected a file with what 'mqtt-vpnctl genkey' prints, as "
 	"mode is pubkey"},
     {false, PSK "private-key-file = \"/x\"\n",
-	":5: private-key-file: of no use with mode = psk: expected mode = pubkey or no such key"},
+	":5: private-key-file: of no use with mode = psk: expected mode = pubkey, mode = group "
+	"or no such key"},
     {false, PSK "\ntopics = plain\n",
 	":1: network: 'home.net' holds a '.', which brokers may not take in a topic: expected none "
 	"with topics = plain"},
