@@ -157,6 +157,20 @@ find_command(const struct control *c, const char *name)
 	return NULL;
 }
 
+/* There are daemons of several kinds, and mqtt-vpnctl(8) has commands for all of them. */
+static void
+refuse_command(struct client *cl, const char *name)
+{
+	const struct control_command *command = cl->control->commands;
+	char text[512];
+	int len = snprintf(text, sizeof(text), "this daemon has no command '%s', but these:", name);
+
+	for (; command->name != NULL && len > 0 && (size_t)len < sizeof(text); command++)
+		len += snprintf(text + len, sizeof(text) - (size_t)len, "%s %s",
+		    command == cl->control->commands ? "" : ",", command->name);
+	client_answer(cl, false, text);
+}
+
 static void
 client_run(struct client *cl, const struct ctlmsg_request *request)
 {
@@ -167,7 +181,7 @@ client_run(struct client *cl, const struct ctlmsg_request *request)
 
 	stats_count(c->stats, STAT_CONTROL_REQUESTS);
 	if (command == NULL) {
-		client_answer(cl, false, "unknown command");
+		refuse_command(cl, request->command);
 		return;
 	}
 	json = command->run(c->arg, request->argument, &error);

@@ -13,7 +13,7 @@
 
 #define CTLMSG_REQUEST_MAX 256 /* with its newline */
 #define CTLMSG_HEADER_MAX 32
-#define CTLMSG_BODY_MAX (4 * 1024 * 1024)
+#define CTLMSG_BODY_MAX (16 * 1024 * 1024) /* ten thousand members of some groups */
 
 enum ctlmsg_error {
 	CTLMSG_INCOMPLETE = -1, /* more bytes are needed */

@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ctlmsg.h"
 #include "stats.h"
 #include "util.h"
 #include "wheel.h"
@@ -58,7 +59,7 @@ run_fail(void *arg, const char *argument, char **error)
 static struct cJSON *
 run_big(void *arg, const char *argument, char **error)
 {
-	size_t len = strcmp(argument, "huge") == 0 ? 5 * BIG : BIG;
+	size_t len = strcmp(argument, "huge") == 0 ? CTLMSG_BODY_MAX : BIG;
 	char *text = malloc(len + 1);
 	struct cJSON *json;
 
@@ -209,10 +210,12 @@ START_TEST(control_answers_with_the_commands_error)
 }
 END_TEST
 
-START_TEST(control_refuses_an_unknown_command)
+START_TEST(control_refuses_an_unknown_command_and_says_what_it_knows)
 {
-	expect(client("ech\n"), "error 15\nunknown command");
-	expect(client("echoes\n"), "error 15\nunknown command");
+	expect(client("ech\n"),
+	    "error 60\nthis daemon has no command 'ech', but these: echo, fail, big");
+	expect(client("echoes\n"),
+	    "error 63\nthis daemon has no command 'echoes', but these: echo, fail, big");
 	expect_in_order();
 }
 END_TEST
@@ -535,7 +538,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, control_answers_with_json);
 	tcase_add_test(tc, control_answers_with_the_commands_error);
-	tcase_add_test(tc, control_refuses_an_unknown_command);
+	tcase_add_test(tc, control_refuses_an_unknown_command_and_says_what_it_knows);
 	tcase_add_test(tc, control_survives_rubbish);
 	tcase_add_test(tc, control_takes_a_request_byte_by_byte);
 	tcase_add_test(tc, control_drops_a_client_that_leaves_within_its_request);

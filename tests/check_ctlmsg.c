@@ -151,7 +151,7 @@ START_TEST(header_gives_kind_and_length)
 	ck_assert_int_eq(header("error 0\n", &h), 8);
 	ck_assert(!h.ok);
 	ck_assert_uint_eq(h.body_len, 0);
-	ck_assert_int_eq(header("ok 4194304\n", &h), 11);
+	ck_assert_int_eq(header("ok 16777216\n", &h), 12);
 	ck_assert_uint_eq(h.body_len, CTLMSG_BODY_MAX);
 }
 END_TEST
@@ -171,7 +171,7 @@ START_TEST(header_refuses_a_length_that_nobody_should_allocate)
 {
 	struct ctlmsg_header h;
 
-	ck_assert_int_eq(header("ok 4194305\n", &h), CTLMSG_TOO_LONG);
+	ck_assert_int_eq(header("ok 16777217\n", &h), CTLMSG_TOO_LONG);
 	ck_assert_int_eq(header("ok 18446744073709551616\n", &h), CTLMSG_TOO_LONG);
 	ck_assert_int_eq(header("ok 99999999999999999999999999999\n", &h), CTLMSG_TOO_LONG);
 }
