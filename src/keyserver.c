@@ -14,8 +14,8 @@
 #include "keyserver_internal.h"
 #include "log.h"
 
-static struct keyserver_state *
-find_group(const struct keyserver *ks, const char *name)
+struct keyserver_state *
+keyserver_find_group(const struct keyserver *ks, const char *name)
 {
 	for (size_t i = 0; i < ks->group_count; i++)
 		if (strcmp(ks->groups[i]->kept.name, name) == 0)
@@ -75,7 +75,7 @@ keyserver_receive(
 		log_debug("%s: a message that makes no sense (%d)", member, rc);
 		return;
 	}
-	g = find_group(ks, m.group);
+	g = keyserver_find_group(ks, m.group);
 	if (g == NULL)
 		keyserver_refuse(ks, member, m.group, m.request, "there is no such group");
 	else if (s == NULL || !keyserver_may_join(s, m.group))
@@ -139,6 +139,7 @@ keyserver_admit(struct keyserver *ks, const char *group, const char *member)
 			log_error("%s", keystore_error(ks->store));
 			continue;
 		}
+		log_notice("%s: group %s: may join again", member, g->kept.name);
 		keyserver_lift_ban(g, member);
 		count++;
 	}
@@ -148,7 +149,7 @@ keyserver_admit(struct keyserver *ks, const char *group, const char *member)
 int
 keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms)
 {
-	struct keyserver_state *g = find_group(ks, group);
+	struct keyserver_state *g = keyserver_find_group(ks, group);
 
 	if (g == NULL)
 		return -1;
@@ -202,7 +203,7 @@ static int
 add_group(struct keyserver *ks, struct keyserver_state **groups, size_t *count,
     const struct keyserver_group *s, char **error)
 {
-	struct keyserver_state *g = find_group(ks, s->name);
+	struct keyserver_state *g = keyserver_find_group(ks, s->name);
 	const char *why;
 
 	ks->problem = NULL;
@@ -302,26 +303,4 @@ keyserver_free(struct keyserver *ks)
 	free(ks->groups);
 	aead_wipe(ks, sizeof(*ks));
 	free(ks);
-}
-
-/* Facts. */
-
-int
-keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_facts *facts)
-{
-	const struct keyserver_state *g = find_group(ks, group);
-
-	if (g == NULL)
-		return -1;
-	*facts = (struct keyserver_facts){
-	    .method = (enum keymsg_method)g->kept.method, .epoch = g->kept.epoch};
-	for (size_t i = 0; i < g->member_count; i++)
-		facts->members += g->members[i].until_ms != 0;
-	return 0;
-}
-
-const uint8_t *
-keyserver_public(const struct keyserver *ks)
-{
-	return ks->identity.sign_public;
 }

@@ -89,10 +89,26 @@ int keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms);
 struct keyserver_facts {
 	enum keymsg_method method;
 	uint32_t epoch;
-	unsigned int members;
+	unsigned int members; /* in it now */
+	unsigned int evicted; /* that may not come back */
+	uint32_t lease_s;
+	uint32_t slot_s, slot; /* slotted: how long one is, and which is now */
+	uint8_t depth;
+	bool failing; /* its last change could not be kept, see keystore_error() */
 };
 /* Returns 0, or -1 if there is no such group. */
 int keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_facts *facts);
+struct keyserver_member_facts {
+	bool in, evicted;
+	uint64_t left_ms; /* of its time; UINT64_MAX: without an end */
+	uint32_t sender;
+};
+/* Returns 0, or -1 if there is no such group. */
+int keyserver_member_facts(const struct keyserver *ks, const char *group, const char *member,
+    struct keyserver_member_facts *facts);
+/* How far the time of day is behind what the server has told before; its time stands still so long.
+ */
+uint64_t keyserver_lag_ms(const struct keyserver *ks);
 /* Our Ed25519 key. Borrowed. */
 const uint8_t *keyserver_public(const struct keyserver *ks);
 

@@ -205,7 +205,7 @@ end_of(const struct keyserver_member *s, const struct keyserver_request *r, uint
 
 	if (r->wanted_s != 0 && r->wanted_s < s_granted)
 		s_granted = r->wanted_s;
-	return s_granted < (UINT64_MAX >> 2) / 1000 ? time_ms + s_granted * 1000 : UINT64_MAX >> 1;
+	return s_granted < (UINT64_MAX >> 2) / 1000 ? time_ms + s_granted * 1000 : KEYSERVER_NO_END;
 }
 
 static struct keystore_member *

@@ -11,6 +11,8 @@
 #include "keytree.h"
 #include "wheel.h"
 
+#define KEYSERVER_NO_END (UINT64_MAX >> 1) /* of a membership */
+
 /* A join, a leave or an eviction that waits for the next change. */
 struct keyserver_request {
 	enum keymsg_type type;
@@ -56,6 +58,9 @@ struct keyserver {
 	size_t group_count;
 	const char *problem; /* with what the store holds, where keystore_error() does not tell */
 };
+
+/* keyserver.c. NULL: there is none. */
+struct keyserver_state *keyserver_find_group(const struct keyserver *ks, const char *name);
 
 /* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. */
 uint64_t keyserver_time(struct keyserver *ks);

@@ -1,0 +1,74 @@
+/*
+ * What people are told of the key server.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "keyserver.h"
+
+#include "keyserver_internal.h"
+
+static uint64_t
+present(const struct keyserver *ks)
+{
+	uint64_t wall_ms = ks->callbacks.wall_ms(ks->callbacks.arg);
+
+	return wall_ms > ks->identity.clock_ms ? wall_ms : ks->identity.clock_ms;
+}
+
+int
+keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_facts *facts)
+{
+	const struct keyserver_state *g = keyserver_find_group(ks, group);
+
+	if (g == NULL)
+		return -1;
+	*facts = (struct keyserver_facts){
+	    .method = (enum keymsg_method)g->kept.method,
+	    .epoch = g->kept.epoch,
+	    .evicted = (unsigned int)g->ban_count,
+	    .lease_s = g->lease_s,
+	    .failing = g->failed || !g->loaded,
+	};
+	for (size_t i = 0; i < g->member_count; i++)
+		facts->members += g->members[i].until_ms != 0;
+	if (facts->method == KEYMSG_SLOTTED) {
+		facts->slot_s = g->kept.slot_s;
+		facts->depth = g->kept.slots_depth;
+		facts->slot = (uint32_t)keyserver_slot(g, present(ks));
+	}
+	return 0;
+}
+
+int
+keyserver_member_facts(const struct keyserver *ks, const char *group, const char *member,
+    struct keyserver_member_facts *facts)
+{
+	const struct keyserver_state *g = keyserver_find_group(ks, group);
+	const struct keystore_member *m;
+	uint64_t now_ms = present(ks);
+
+	if (g == NULL)
+		return -1;
+	*facts = (struct keyserver_member_facts){.evicted = keyserver_is_banned(g, member)};
+	m = keyserver_find(g, member);
+	if (m == NULL || m->until_ms <= now_ms)
+		return 0;
+	facts->in = true;
+	facts->left_ms = m->until_ms != KEYSERVER_NO_END ? m->until_ms - now_ms : UINT64_MAX;
+	facts->sender = m->sender;
+	return 0;
+}
+
+uint64_t
+keyserver_lag_ms(const struct keyserver *ks)
+{
+	return present(ks) - ks->callbacks.wall_ms(ks->callbacks.arg);
+}
+
+const uint8_t *
+keyserver_public(const struct keyserver *ks)
+{
+	return ks->identity.sign_public;
+}
