@@ -117,8 +117,10 @@ int daemon_reload(struct daemon *d, char **restart, char **error);
 
 /* daemon_control.c: what the commands of the control socket have in common. */
 
-/* Adds version, pid and uptime. */
+/* Adds program, version, pid and uptime. */
 void daemon_report(const struct daemon *d, struct cJSON *object);
+/* Adds the counters of drops that are not 0. */
+void daemon_report_drops(const struct daemon *d, struct cJSON *object);
 /* Adds the counters and gauges of "stats". Returns the gauges, for more of them. */
 struct cJSON *daemon_report_stats(const struct daemon *d, struct cJSON *object);
 /* The answers to these commands, as control_fn returns them. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "options.h"
 #include "ticker.h"
 #include "util.h"
 
@@ -27,9 +28,18 @@ add_count(cJSON *o, const char *name, uint64_t value)
 void
 daemon_report(const struct daemon *d, cJSON *o)
 {
+	cJSON_AddStringToObject(o, "program", options_program_name(d->options->program));
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	add_count(o, "uptime_ms", util_now_ms() - d->started_ms);
+}
+
+void
+daemon_report_drops(const struct daemon *d, cJSON *o)
+{
+	for (enum stat_id id = 0; id < STAT_COUNT; id++)
+		if (strstr(stats_info(id)->name, "_drop_") != NULL && d->stats.value[id] > 0)
+			add_count(o, stats_info(id)->name, d->stats.value[id]);
 }
 
 static uint64_t

@@ -68,9 +68,7 @@ report_traffic(const struct node *n, cJSON *traffic, cJSON *drops)
 	add_count(traffic, "rx_bytes", n->daemon.stats.value[STAT_RX_BYTES]);
 	add_count(traffic, "tx_drops", stats_sum(&n->daemon.stats, "tx_drop_"));
 	add_count(traffic, "rx_drops", stats_sum(&n->daemon.stats, "rx_drop_"));
-	for (enum stat_id id = 0; id < STAT_COUNT; id++)
-		if (strstr(stats_info(id)->name, "_drop_") != NULL && n->daemon.stats.value[id] > 0)
-			add_count(drops, stats_info(id)->name, n->daemon.stats.value[id]);
+	daemon_report_drops(&n->daemon, drops);
 }
 
 static void
