@@ -1,5 +1,5 @@
 /*
- * The daemon's JSON as text for people and as Prometheus metrics.
+ * The daemon's JSON as text for people.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,6 +16,7 @@
 #include "vpnctl_json.h"
 #include "vpnctl_text_internal.h"
 
+#define KEY_SERVER "mqtt-vpn-keyd"
 #define LABEL_WIDTH 11
 #define DURATION_TEXT_MAX 32
 
@@ -202,16 +203,33 @@ print_link(FILE *out, const struct cJSON *link)
 	print_path(out, vpnctl_item(link, "path"));
 }
 
-static void
-print_direction(FILE *out, const char *label, const struct cJSON *traffic, const char *packets,
-    const char *bytes, const char *drops)
+/* A key server knows messages only. */
+static const char *
+unit_of(const struct cJSON *traffic)
 {
-	uint64_t n = vpnctl_get_uint(traffic, packets);
+	return cJSON_IsNumber(vpnctl_item(traffic, "tx_messages")) ? "message" : "packet";
+}
+
+/* "tx_packets" and the like. */
+static uint64_t
+count_of(const struct cJSON *traffic, const char *direction, const char *what, const char *end)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s_%s%s", direction, what, end);
+	return vpnctl_get_uint(traffic, name);
+}
+
+static void
+print_direction(FILE *out, const char *label, const struct cJSON *traffic, const char *direction)
+{
+	const char *unit = unit_of(traffic);
+	uint64_t n = count_of(traffic, direction, unit, "s");
 	char size[VPNCTL_SCALED_MAX];
 
-	line(out, label, "%" PRIu64 " packet%s, %s, %" PRIu64 " dropped", n, plural(n),
-	    format_size(vpnctl_get_uint(traffic, bytes), size, sizeof(size)),
-	    vpnctl_get_uint(traffic, drops));
+	line(out, label, "%" PRIu64 " %s%s, %s, %" PRIu64 " dropped", n, unit, plural(n),
+	    format_size(count_of(traffic, direction, "bytes", ""), size, sizeof(size)),
+	    count_of(traffic, direction, "drops", ""));
 }
 
 /* Peers of the mqtt_vpn wire are not up or down. */
@@ -247,6 +265,30 @@ print_wire(FILE *out, const struct cJSON *status)
 		line(out, "", "own public key %s", key);
 }
 
+bool
+vpnctl_text_is_key_server(const struct cJSON *status)
+{
+	const char *program = vpnctl_get_text(status, "program");
+
+	return program != NULL && strcmp(program, KEY_SERVER) == 0;
+}
+
+static void
+print_key_server(FILE *out, const struct cJSON *status)
+{
+	const struct cJSON *members = vpnctl_item(status, "members");
+	uint64_t groups = vpnctl_get_uint(status, "groups"),
+		 configured = vpnctl_get_uint(members, "configured");
+
+	line(out, "Key server", "network %s, topics %s",
+	    or_dash(vpnctl_get_text(status, "network")),
+	    or_dash(vpnctl_get_text(status, "topics")));
+	line(out, "", "%" PRIu64 " group%s, %" PRIu64 " member%s, %" PRIu64 " with a session",
+	    groups, plural(groups), configured, plural(configured), vpnctl_get_uint(members, "up"));
+	line(out, "", "own public key %s", or_dash(vpnctl_get_text(status, "public_key")));
+	line(out, "", "store %s", or_dash(vpnctl_get_text(status, "store")));
+}
+
 void
 vpnctl_text_status(FILE *out, const struct cJSON *status)
 {
@@ -254,19 +296,27 @@ vpnctl_text_status(FILE *out, const struct cJSON *status)
 	const char *label = "Dropped";
 	char duration[DURATION_TEXT_MAX];
 
-	print_interface(out, vpnctl_item(status, "interface"));
+	bool keyd = vpnctl_text_is_key_server(status);
+
+	if (keyd)
+		print_key_server(out, status);
+	else
+		print_interface(out, vpnctl_item(status, "interface"));
 	print_link(out, vpnctl_item(status, "link"));
-	print_peer_counts(out, vpnctl_item(status, "peers"));
-	print_direction(out, "Sent", traffic, "tx_packets", "tx_bytes", "tx_drops");
-	print_direction(out, "Received", traffic, "rx_packets", "rx_bytes", "rx_drops");
+	if (!keyd)
+		print_peer_counts(out, vpnctl_item(status, "peers"));
+	print_direction(out, "Sent", traffic, "tx");
+	print_direction(out, "Received", traffic, "rx");
 	cJSON_ArrayForEach(item, vpnctl_item(status, "drops"))
 	{
 		line(out, label, "%" PRIu64 " %s", vpnctl_to_uint(item), or_dash(item->string));
 		label = "";
 	}
-	print_wire(out, status);
-	line(out, "Daemon", "mqtt-vpnd %s, process %" PRIu64 ", running for %s",
-	    or_dash(vpnctl_get_text(status, "version")), vpnctl_get_uint(status, "pid"),
+	if (!keyd)
+		print_wire(out, status);
+	line(out, "Daemon", "%s %s, process %" PRIu64 ", running for %s",
+	    keyd ? KEY_SERVER : "mqtt-vpnd", or_dash(vpnctl_get_text(status, "version")),
+	    vpnctl_get_uint(status, "pid"),
 	    util_format_duration(vpnctl_get_uint(status, "uptime_ms"), duration, sizeof(duration)));
 	cJSON_ArrayForEach(item, vpnctl_item(status, "warnings"))
 	    line(out, "Warning", "%s", or_dash(cJSON_GetStringValue(item)));
@@ -274,23 +324,23 @@ vpnctl_text_status(FILE *out, const struct cJSON *status)
 
 static void
 print_rate(FILE *out, const char *label, const struct cJSON *before, const struct cJSON *traffic,
-    const char *packets, const char *bytes, uint64_t elapsed_ms)
+    const char *direction, uint64_t elapsed_ms)
 {
-	uint64_t packets_before = vpnctl_get_uint(before, packets),
-		 bytes_before = vpnctl_get_uint(before, bytes);
-	uint64_t packets_now = vpnctl_get_uint(traffic, packets),
-		 bytes_now = vpnctl_get_uint(traffic, bytes);
-	char packet_rate[VPNCTL_SCALED_MAX], byte_rate[VPNCTL_SCALED_MAX];
+	const char *unit = unit_of(traffic);
+	uint64_t count_before = count_of(before, direction, unit, "s"),
+		 bytes_before = count_of(before, direction, "bytes", "");
+	uint64_t count_now = count_of(traffic, direction, unit, "s"),
+		 bytes_now = count_of(traffic, direction, "bytes", "");
+	char rate[VPNCTL_SCALED_MAX], byte_rate[VPNCTL_SCALED_MAX];
 	double seconds = (double)elapsed_ms / 1000;
 
 	/* A daemon that was started again counts from 0. */
-	if (packets_now < packets_before || bytes_now < bytes_before)
-		packets_before = bytes_before = 0;
-	vpnctl_text_scaled(
-	    (double)(packets_now - packets_before) / seconds, packet_rate, sizeof(packet_rate));
+	if (count_now < count_before || bytes_now < bytes_before)
+		count_before = bytes_before = 0;
+	vpnctl_text_scaled((double)(count_now - count_before) / seconds, rate, sizeof(rate));
 	vpnctl_text_scaled(
 	    (double)(bytes_now - bytes_before) / seconds, byte_rate, sizeof(byte_rate));
-	line(out, label, "%sB/s, %spackets/s", byte_rate, packet_rate);
+	line(out, label, "%sB/s, %s%ss/s", byte_rate, rate, unit);
 }
 
 void
@@ -302,8 +352,8 @@ vpnctl_text_rates(
 
 	if (elapsed_ms == 0)
 		elapsed_ms = 1;
-	print_rate(out, "Sending", then, now, "tx_packets", "tx_bytes", elapsed_ms);
-	print_rate(out, "Receiving", then, now, "rx_packets", "rx_bytes", elapsed_ms);
+	print_rate(out, "Sending", then, now, "tx", elapsed_ms);
+	print_rate(out, "Receiving", then, now, "rx", elapsed_ms);
 }
 
 static void
@@ -352,80 +402,4 @@ void
 vpnctl_text_log(FILE *out, const struct cJSON *log)
 {
 	fprintf(out, "The log level is %s.\n", or_dash(vpnctl_get_text(log, "level")));
-}
-
-struct metrics {
-	FILE *out;
-	char label[64]; /* with its braces, or empty */
-};
-
-/* HELP and TYPE of a metric. name comes from the daemon and must not become another line. */
-static void
-metric_head(const struct metrics *m, const char *name, const char *help, const char *type)
-{
-	fprintf(m->out, "# HELP mqtt_vpnd_%s ", name);
-	for (; *help != '\0'; help++) {
-		if (*help == '\\')
-			fputc('\\', m->out);
-		fputc(*help, m->out);
-	}
-	fprintf(m->out, "\n# TYPE mqtt_vpnd_%s %s\nmqtt_vpnd_%s%s ", name, type, name, m->label);
-}
-
-static void
-gauge(const struct metrics *m, const char *name, const char *help, int64_t value)
-{
-	metric_head(m, name, help, "gauge");
-	fprintf(m->out, "%" PRId64 "\n", value);
-}
-
-static void
-counter(const struct metrics *m, const struct cJSON *stat)
-{
-	const char *name = vpnctl_get_text(stat, "name"), *help = vpnctl_get_text(stat, "help");
-	char full_name[80];
-
-	if (name == NULL || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
-		return;
-	snprintf(full_name, sizeof(full_name), "%s_total", name);
-	metric_head(m, full_name, help != NULL ? help : "", "counter");
-	fprintf(m->out, "%" PRIu64 "\n", vpnctl_get_uint(stat, "value"));
-}
-
-static void
-peer_gauges(const struct metrics *m, const struct cJSON *peers)
-{
-	uint64_t configured = vpnctl_get_uint(peers, "configured"),
-		 learnt = vpnctl_get_uint(peers, "learnt");
-
-	gauge(m, "peers", "Peers that are configured or have been learnt.",
-	    (int64_t)(configured + learnt));
-	gauge(m, "peers_configured", "Peers that are configured.", (int64_t)configured);
-	gauge(m, "peers_learnt", "Peers that are not configured.", (int64_t)learnt);
-	if (cJSON_IsNumber(vpnctl_item(peers, "up")))
-		gauge(m, "peers_up", "Peers that there is a session with.",
-		    (int64_t)vpnctl_get_uint(peers, "up"));
-}
-
-void
-vpnctl_text_metrics(
-    FILE *out, const char *instance, const struct cJSON *status, const struct cJSON *stats)
-{
-	const struct cJSON *days = vpnctl_item(
-			       vpnctl_item(vpnctl_item(status, "link"), "tls"), "days_left"),
-			   *stat;
-	struct metrics m = {.out = out};
-
-	if (instance != NULL)
-		snprintf(m.label, sizeof(m.label), "{interface=\"%s\"}", instance);
-	gauge(&m, "up", "Whether the daemon answers.", status != NULL && stats != NULL);
-	if (status == NULL || stats == NULL)
-		return;
-	gauge(&m, "link_up", "Whether messages pass through a broker.",
-	    vpnctl_text_link_is_up(status));
-	peer_gauges(&m, vpnctl_item(status, "peers"));
-	if (cJSON_IsNumber(days))
-		gauge(&m, "tls_days_left", "Days until the broker's certificate expires.",
-		    days->valueint);
-	cJSON_ArrayForEach(stat, vpnctl_item(stats, "stats")) counter(&m, stat);
 }

@@ -31,6 +31,12 @@ void vpnctl_text_peers(FILE *out, const struct cJSON *peers);
 void vpnctl_text_stats(FILE *out, const struct cJSON *stats);
 void vpnctl_text_reload(FILE *out, const struct cJSON *reload);
 void vpnctl_text_log(FILE *out, const struct cJSON *log);
+/* Of a key server. */
+void vpnctl_text_groups(FILE *out, const struct cJSON *groups);
+void vpnctl_text_members(FILE *out, const struct cJSON *members);
+void vpnctl_text_evict(FILE *out, const struct cJSON *answer);
+void vpnctl_text_admit(FILE *out, const struct cJSON *answer);
+void vpnctl_text_rotate(FILE *out, const struct cJSON *answer);
 
 /* What went through between two answers to "status", elapsed_ms apart. */
 void vpnctl_text_rates(

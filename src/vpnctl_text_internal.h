@@ -30,6 +30,11 @@ enum vpnctl_unit {
 const char *
 vpnctl_text_number(const struct cJSON *number, enum vpnctl_unit unit, char *buf, size_t size);
 
+/* "5 s ago" of a number of milliseconds. Returns buf, or NULL if it is no number. */
+const char *vpnctl_text_ago(const struct cJSON *ms, char *buf, size_t size);
+/* Whether this is the status of a key server. */
+bool vpnctl_text_is_key_server(const struct cJSON *status);
+
 /* What a column shows of the object in a row: text that may be in buf, or NULL if there is nothing
  * to say. */
 typedef const char *(*vpnctl_cell_fn)(const struct cJSON *row, char *buf, size_t size);

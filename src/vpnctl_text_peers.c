@@ -16,8 +16,8 @@
 #include "vpnctl_json.h"
 #include "vpnctl_text_internal.h"
 
-static const char *
-format_ago(const struct cJSON *ago, char *buf, size_t size)
+const char *
+vpnctl_text_ago(const struct cJSON *ago, char *buf, size_t size)
 {
 	static const struct {
 		uint64_t unit_ms, end_ms;
@@ -69,7 +69,7 @@ state_text(const struct cJSON *peer, char *buf, size_t size)
 static const char *
 heard_text(const struct cJSON *peer, char *buf, size_t size)
 {
-	const char *text = format_ago(vpnctl_item(peer, "heard_ms_ago"), buf, size);
+	const char *text = vpnctl_text_ago(vpnctl_item(peer, "heard_ms_ago"), buf, size);
 
 	return text != NULL ? text : "never";
 }
@@ -77,7 +77,7 @@ heard_text(const struct cJSON *peer, char *buf, size_t size)
 static const char *
 handshake_text(const struct cJSON *peer, char *buf, size_t size)
 {
-	return format_ago(vpnctl_item(peer, "last_handshake_ms_ago"), buf, size);
+	return vpnctl_text_ago(vpnctl_item(peer, "last_handshake_ms_ago"), buf, size);
 }
 
 /* That of the last packets is nearer to the truth than that of the last handshake. */

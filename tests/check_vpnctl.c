@@ -49,6 +49,30 @@
 	"\"name\":\"kitchen\",\"public_key\":\"" ALICE_PUBLIC "\",\"topics\":\"hashed\","   \
 	"\"peers\":{\"configured\":2,\"learnt\":1,\"up\":2}}"
 
+#define STATUS_KEYD                                                                           \
+	"{\"program\":\"mqtt-vpn-keyd\",\"version\":\"0.2.0\",\"pid\":7,\"uptime_ms\":61000," \
+	"\"network\":\"home\",\"name\":\"keys\",\"public_key\":\"" ALICE_PUBLIC "\","         \
+	"\"topics\":\"hashed\",\"store\":\"/var/lib/keys.db\",\"link\":{\"state\":\"up\","    \
+	"\"since_ms\":500,\"broker\":\"mqtt://b.example\",\"client_id\":\"x\"},\"groups\":1," \
+	"\"members\":{\"configured\":40,\"up\":3},\"traffic\":{\"tx_messages\":1,"            \
+	"\"tx_bytes\":5000,\"rx_messages\":2,\"rx_bytes\":10,\"rx_drops\":4},"                \
+	"\"drops\":{\"rx_drop_auth\":4},\"warnings\":[\"the disk is full\"]}"
+
+#define GROUPS                                                                                 \
+	"{\"groups\":[{\"name\":\"home\",\"method\":\"update\",\"epoch\":12,\"members\":3,"    \
+	"\"evicted\":1,\"lease_s\":900,\"slot_s\":null,\"depth\":null,\"slot\":null,"          \
+	"\"failing\":true},"                                                                   \
+	"{\"name\":\"guests\",\"method\":\"slotted\",\"epoch\":1,\"members\":0,\"evicted\":0," \
+	"\"lease_s\":60,\"slot_s\":60,\"depth\":24,\"slot\":1234,\"failing\":false}]}"
+
+#define MEMBERS                                                                              \
+	"{\"members\":[{\"name\":\"alice\",\"public_key\":\"" ALICE_PUBLIC "\",\"up\":true," \
+	"\"heard_ms_ago\":5000,\"groups\":[{\"group\":\"home\",\"state\":\"in\","            \
+	"\"left_s\":7260,\"sender\":17},{\"group\":\"guests\",\"state\":\"in\","             \
+	"\"left_s\":null,\"sender\":2}]},"                                                   \
+	"{\"name\":\"caf\u00e9\",\"up\":false,\"heard_ms_ago\":null,\"groups\":["            \
+	"{\"group\":\"home\",\"state\":\"evicted\",\"left_s\":null,\"sender\":null}]}]}"
+
 /* RFC 7748, section 6.1. */
 #define ALICE_SECRET "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo="
 #define ALICE_PUBLIC "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
@@ -288,7 +312,8 @@ END_TEST
 START_TEST(every_text_survives_json_of_another_kind)
 {
 	static const render_fn all[] = {vpnctl_text_status, vpnctl_text_peers, vpnctl_text_stats,
-	    vpnctl_text_reload, vpnctl_text_log};
+	    vpnctl_text_reload, vpnctl_text_log, vpnctl_text_groups, vpnctl_text_members,
+	    vpnctl_text_evict, vpnctl_text_admit, vpnctl_text_rotate};
 	static const char *const strange[] = {"{}", "[]", "null", "1", "\"x\"",
 	    "{\"interface\":[],\"link\":1,\"peers\":{\"peers\":1},\"traffic\":null,"
 	    "\"drops\":[1,2],\"warnings\":[1,null,{}]}",
@@ -301,7 +326,13 @@ START_TEST(every_text_survives_json_of_another_kind)
 	    "\"bytes_per_message\":1e308}},\"peers\":{\"a\":1}}}",
 	    "{\"link\":{\"state\":\"flying\",\"since_ms\":-1,\"tls\":{\"days_left\":1e99,\"own_"
 	    "days_left\":-1e99}},"
-	    "\"uptime_ms\":1e99,\"traffic\":{\"tx_bytes\":-5,\"rx_bytes\":1e99}}"};
+	    "\"uptime_ms\":1e99,\"traffic\":{\"tx_bytes\":-5,\"rx_bytes\":1e99}}",
+	    "{\"program\":\"mqtt-vpn-keyd\",\"groups\":\"x\",\"members\":[1],"
+	    "\"traffic\":{\"tx_messages\":-1}}",
+	    "{\"groups\":[1,null,{},{\"name\":1,\"epoch\":\"x\",\"slot_s\":1e99,\"slot\":-1,"
+	    "\"lease_s\":-1,\"failing\":1}],\"member\":1,\"evicted\":{}}",
+	    "{\"members\":[1,null,{},{\"groups\":1},{\"name\":2,\"heard_ms_ago\":-1,\"groups\":"
+	    "[1,null,{},{\"group\":[],\"state\":\"in\",\"left_s\":1e99}]}]}"};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		for (size_t j = 0; j < sizeof(strange) / sizeof(strange[0]); j++)
@@ -559,6 +590,84 @@ START_TEST(stages_do_not_reach_the_terminal_raw)
 	ck_assert_ptr_nonnull(strstr(text, "\nPEER              WAITING\n"
 					   "a?[2J?b??c???d?\?        -\n"
 					   "?c                      1\n\n"));
+}
+END_TEST
+
+START_TEST(status_of_a_key_server_tells_of_its_members)
+{
+	render(vpnctl_text_status, STATUS_KEYD);
+	ck_assert_str_eq(text, "Key server network home, topics hashed\n"
+			       "           1 group, 40 members, 3 with a session\n"
+			       "           own public key " ALICE_PUBLIC "\n"
+			       "           store /var/lib/keys.db\n"
+			       "Link       connected for 0.5 s\n"
+			       "           broker mqtt://b.example\n"
+			       "           client id x\n"
+			       "Sent       1 message, 5.0 kB (5000 bytes), 0 dropped\n"
+			       "Received   2 messages, 10 bytes, 4 dropped\n"
+			       "Dropped    4 rx_drop_auth\n"
+			       "Daemon     mqtt-vpn-keyd 0.2.0, process 7, running for 1 min 1 s\n"
+			       "Warning    the disk is full\n");
+}
+END_TEST
+
+START_TEST(groups_tell_of_their_slots_and_of_what_failed)
+{
+	render(vpnctl_text_groups, GROUPS);
+	ck_assert_str_eq(text,
+	    "GROUP   METHOD   EPOCH  MEMBERS  EVICTED  LEASE              SLOT\n"
+	    "home    update      12        3        1  900 s                 -\n"
+	    "  its last change could not be kept: see status\n"
+	    "guests  slotted      1        0        0   60 s  1234 (60 s each)\n");
+	render(vpnctl_text_groups, "{\"groups\":[]}");
+	ck_assert_str_eq(text, "No groups are configured.\n");
+}
+END_TEST
+
+START_TEST(members_have_a_row_for_each_group)
+{
+	render(vpnctl_text_members, MEMBERS);
+	ck_assert_str_eq(text, "MEMBER  GROUP   STATE    TIME LEFT  SENDER  HEARD  \n"
+			       "alice   home    in       2 h 1 min      17  5 s ago\n"
+			       "alice   guests  in          no end       2  5 s ago\n"
+			       "caf\u00e9    home    evicted          -       -  -      \n");
+	render(vpnctl_text_members, "{\"members\":[]}");
+	ck_assert_str_eq(text, "No members are configured.\n");
+}
+END_TEST
+
+START_TEST(a_members_name_does_not_reach_the_terminal_raw)
+{
+	render(vpnctl_text_members, "{\"members\":[{\"name\":\"a\\u001b[2J\",\"groups\":["
+				    "{\"group\":\"b\\u009b\",\"state\":\"\\u001bc\"}]}]}");
+	ck_assert_ptr_null(strchr(text, '\033'));
+	ck_assert_ptr_null(strstr(text, "\xc2\x9b"));
+	ck_assert_ptr_nonnull(strstr(text, "a?[2J"));
+}
+END_TEST
+
+START_TEST(what_was_decided_is_said_in_words)
+{
+	render(vpnctl_text_evict, "{\"member\":\"alice\",\"evicted\":2}");
+	ck_assert_str_eq(text, "alice was put out of 2 groups.\n");
+	render(vpnctl_text_admit, "{\"member\":\"alice\",\"admitted\":1}");
+	ck_assert_str_eq(text, "alice may join again: 1 group.\n");
+	render(vpnctl_text_rotate, "{\"group\":\"home\",\"epoch\":13}");
+	ck_assert_str_eq(text, "home has a new key: epoch 13.\n");
+}
+END_TEST
+
+START_TEST(metrics_of_a_key_server_count_its_members)
+{
+	render_metrics(NULL, STATUS_KEYD, STATS);
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpn_keyd_up 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpn_keyd_members 40\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpn_keyd_members_up 3\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpn_keyd_groups 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpn_keyd_warnings 1\n"));
+	ck_assert_ptr_nonnull(strstr(text, "\nmqtt_vpn_keyd_reloads_total 0\n"));
+	ck_assert_ptr_null(strstr(text, "mqtt_vpnd"));
+	ck_assert_ptr_null(strstr(text, "peers"));
 }
 END_TEST
 
@@ -989,6 +1098,12 @@ main(void)
 	tcase_add_test(tc, stats_begin_with_the_stages_that_a_packet_passes);
 	tcase_add_test(tc, stages_without_peers_or_connection_leave_no_empty_table);
 	tcase_add_test(tc, stages_do_not_reach_the_terminal_raw);
+	tcase_add_test(tc, status_of_a_key_server_tells_of_its_members);
+	tcase_add_test(tc, groups_tell_of_their_slots_and_of_what_failed);
+	tcase_add_test(tc, members_have_a_row_for_each_group);
+	tcase_add_test(tc, a_members_name_does_not_reach_the_terminal_raw);
+	tcase_add_test(tc, what_was_decided_is_said_in_words);
+	tcase_add_test(tc, metrics_of_a_key_server_count_its_members);
 	tcase_add_test(tc, reload_names_what_needs_a_restart);
 	tcase_add_test(tc, rates_are_differences_over_time);
 	tcase_add_test(tc, metrics_are_in_prometheus_format);
