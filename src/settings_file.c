@@ -233,6 +233,22 @@ static const struct {
     {"premature end of file", "the file ends within a setting: expected its value"},
 };
 
+/* libconfuse cannot have a key and a section of one name, so this is easily got wrong. */
+static bool
+is_group_section(const struct parser *p, const char *fmt, va_list ap)
+{
+	bool is_group;
+	va_list copy;
+
+	if (p->draft->program != SETTINGS_KEYD ||
+	    strcmp(fmt, "missing equal sign after option '%s'") != 0)
+		return false;
+	va_copy(copy, ap);
+	is_group = strcmp(va_arg(copy, const char *), "group") == 0;
+	va_end(copy);
+	return is_group;
+}
+
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
@@ -244,6 +260,11 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	p->draft->line = (unsigned int)cfg->line;
 	if (strcmp(fmt, "no such option '%s'") == 0) {
 		fail_unknown(p->draft, section_of(cfg), va_arg(ap, const char *));
+		return;
+	}
+	if (is_group_section(p, fmt, ap)) {
+		settings_fail(p->draft, "'group' is the one to run as: expected key-group \"NAME\" "
+					"{ } for one of members");
 		return;
 	}
 	for (i = 0; i < ARRAY_LEN(messages); i++) {
