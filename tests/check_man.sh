@@ -50,10 +50,10 @@ check_items()
 	}' - "$words" || status=1
 }
 
-# The options that the help text in a source file tells of: lines such as "  -c, --config=FILE  ...".
+# The options that the help text on standard input tells of: lines such as "  -c, --config=FILE  ...".
 options_of()
 {
-	sed -n 's/^[^"]*"  *\(-[^ ].*\)/\1/p' "$1" | awk '
+	sed -n 's/^[^"]*"  *\(-[^ ].*\)/\1/p' | awk '
 	{
 		for (i = 1; i <= 2 && $i ~ /^-/; i++) {
 			sub(/[^-A-Za-z0-9].*/, "", $i)
@@ -65,19 +65,32 @@ options_of()
 words=$(mktemp) || exit 1
 trap 'rm -f "$words"' EXIT
 
-options_of src/options.c >"$words"
+# help_of NAME: the help text of this name in src/options.c.
+help_of()
+{
+	sed -n "/^static const char $1\[\] =/,/;\$/p" src/options.c
+}
+
+{ help_of new_help; help_of old_help; } | options_of >"$words"
 check_items src/options.c man/mqtt-vpnd.8 option
 
-options_of src/vpnctl.c >"$words"
+options_of <src/vpnctl.c >"$words"
 check_items src/vpnctl.c man/mqtt-vpnctl.8 option
 
 # Rows of the table commands[], such as {"status", ...}.
 sed -n '/commands\[\] = {/,/^};/s/^[ \t]*{"\([a-z-]*\)",.*/\1/p' src/vpnctl.c >"$words"
 check_items src/vpnctl.c man/mqtt-vpnctl.8 command
 
-# Rows such as {SETTINGS_BROKER, "ca-file", ...}.
-cat src/settings*.c | sed -n 's/^[ \t]*{SETTINGS_[A-Z]*, "\([a-z-]*\)".*/\1/p' \
-	>"$words"
+# keys_of PROGRAM: rows such as {SETTINGS_BROKER, "ca-file", BOTH, ...}.
+keys_of()
+{
+	cat src/settings*.c |
+	    sed -n "s/^[ \t]*{SETTINGS_[A-Z_]*, \"\([a-z-]*\)\", \($1\|BOTH\),.*/\1/p"
+}
+
+keys_of VPND >"$words"
 check_items 'src/settings*.c' man/mqtt-vpn.conf.5 key
+keys_of KEYD >"$words"
+check_items 'src/settings*.c' man/mqtt-vpn-keyd.conf.5 key
 
 exit $status

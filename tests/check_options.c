@@ -1,5 +1,5 @@
 /*
- * Tests of options: both names, every refusal, and what becomes of secrets.
+ * Tests of options: every program and name, every refusal, and what becomes of secrets.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -92,6 +92,14 @@ static const struct {
     {"mqtt_vpn -i mq0 -a 10.0.1.1 -b host -p 64 -x 64",
 	"-p: without -u it is the prefix length, which -x gives already: expected one of them"},
     {"mqtt_vpn -i mq0 -a 10.0.1.1 -b host -p a -p b", "-p: given more than once: expected once"},
+    {"mqtt-vpnd --recover", "--recover: unknown or ambiguous option"},
+    {"mqtt-vpn-keyd -i mq0", "-i: unknown option"},
+    {"mqtt-vpn-keyd --network=home", "--network: unknown or ambiguous option"},
+    {"mqtt-vpn-keyd -k secret", "-k: unknown option"},
+    {"mqtt-vpn-keyd -c", "-c: its value is missing"},
+    {"mqtt-vpn-keyd --recover=yes", "--recover: it takes no value"},
+    {"mqtt-vpn-keyd -s /a --control-socket=/b", "-s: given more than once: expected once"},
+    {"mqtt-vpn-keyd file", "file: an argument too many: expected options only"},
     {"mqtt_vpn -i mq0 file", "file: an argument too many: expected options only"},
 };
 
@@ -158,6 +166,59 @@ START_TEST(options_take_every_long_name)
 	ck_assert_str_eq(o.forwards[1], "10.0.0.2");
 	ck_assert_str_eq(o.forwards[2], "10.0.0.3");
 	options_clear(&o);
+}
+END_TEST
+
+START_TEST(options_of_keyd_take_every_letter)
+{
+	struct options o;
+
+	parse(&o, "/usr/sbin/mqtt-vpn-keyd -c /c -t -f -P /p -s /s -V -h");
+	ck_assert_int_eq(o.program, PROGRAM_KEYD);
+	ck_assert(o.test_config && o.foreground && o.show_version && o.show_help);
+	ck_assert(!o.debug && !o.recover);
+	ck_assert_str_eq(o.config_file, "/c");
+	ck_assert_str_eq(o.pid_file, "/p");
+	ck_assert_str_eq(o.control_socket, "/s");
+	options_clear(&o);
+}
+END_TEST
+
+START_TEST(options_of_keyd_take_every_long_name)
+{
+	struct options o;
+
+	parse(&o, "mqtt-vpn-keyd --config=/c --test --debug --pid-file=/p --control-socket=/s "
+		  "--version --help --recover");
+	ck_assert(o.test_config && o.debug && o.show_version && o.show_help && o.recover);
+	ck_assert(o.foreground);
+	ck_assert_str_eq(o.config_file, "/c");
+	ck_assert_str_eq(o.pid_file, "/p");
+	ck_assert_str_eq(o.control_socket, "/s");
+	options_clear(&o);
+}
+END_TEST
+
+/* Whoever runs it as mqtt_vpn by a link does not change what it is. */
+START_TEST(options_of_keyd_are_its_own_by_any_name)
+{
+	struct line l = split("mqtt_vpn --recover");
+	struct options o;
+	char *error;
+
+	ck_assert_int_eq(options_parse(&o, PROGRAM_KEYD, l.argc, l.argv, &error), 0);
+	ck_assert_int_eq(o.program, PROGRAM_KEYD);
+	ck_assert(o.recover);
+	options_clear(&o);
+	line_clear(&l);
+}
+END_TEST
+
+START_TEST(options_know_what_the_programs_are_called)
+{
+	ck_assert_str_eq(options_program_name(PROGRAM_VPND), "mqtt-vpnd");
+	ck_assert_str_eq(options_program_name(PROGRAM_MQTT_VPN), "mqtt_vpn");
+	ck_assert_str_eq(options_program_name(PROGRAM_KEYD), "mqtt-vpn-keyd");
 }
 END_TEST
 
@@ -328,6 +389,8 @@ START_TEST(options_need_a_file_unless_they_are_enough)
 	    {"mqtt-vpnd -a 10.0.1.1 -b host", true},
 	    {"mqtt-vpnd -i mq0 -a 10.0.1.1 -b host", false},
 	    {"mqtt-vpnd -i mq0 -6 fd00::1 -b host", false},
+	    {"mqtt-vpn-keyd", true},
+	    {"mqtt-vpn-keyd -c /c", false},
 	};
 	struct options o;
 	size_t i;
@@ -342,10 +405,11 @@ END_TEST
 
 START_TEST(options_help_fits_a_terminal)
 {
-	const char *text = options_help(_i != 0);
+	const char *text = options_help(_i);
 	size_t len;
 
-	ck_assert_ptr_nonnull(strstr(text, "man mqtt-vpnd\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, _i == PROGRAM_KEYD ? "man mqtt-vpn-keyd\n" : "man mqtt-vpnd\n"));
 	for (; *text != '\0'; text += len + 1) {
 		len = strcspn(text, "\n");
 		/* Where it is installed, nobody knows how long this name is. */
@@ -366,6 +430,10 @@ options_suite(void)
 	    t, options_refuse_with_the_option_and_what_was_expected, 0, (int)ARRAY_LEN(refusals));
 	tcase_add_test(t, options_take_every_letter);
 	tcase_add_test(t, options_take_every_long_name);
+	tcase_add_test(t, options_of_keyd_take_every_letter);
+	tcase_add_test(t, options_of_keyd_take_every_long_name);
+	tcase_add_test(t, options_of_keyd_are_its_own_by_any_name);
+	tcase_add_test(t, options_know_what_the_programs_are_called);
 	tcase_add_test(t, options_debug_implies_the_foreground);
 	tcase_add_test(t, options_overwrite_the_password_in_argv);
 	tcase_add_test(t, options_overwrite_a_password_that_is_part_of_a_word);
@@ -377,7 +445,7 @@ options_suite(void)
 	tcase_add_test(t, options_old_name_helps_without_the_mandatory_ones);
 	tcase_add_test(t, options_lists_have_an_end);
 	tcase_add_test(t, options_need_a_file_unless_they_are_enough);
-	tcase_add_loop_test(t, options_help_fits_a_terminal, 0, 2);
+	tcase_add_loop_test(t, options_help_fits_a_terminal, 0, 3);
 	suite_add_tcase(s, t);
 	return s;
 }

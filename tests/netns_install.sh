@@ -38,10 +38,14 @@ run_make install
 for file in "$sbin/mqtt-vpnd" "$sbin/mqtt_vpn" "$bin/mqtt-vpnctl"; do
 	[ -x "$file" ] || fail "$file is not installed"
 done
-for page in man8/mqtt-vpnd.8 man8/mqtt-vpnctl.8 man5/mqtt-vpn.conf.5 man7/mqtt-vpn-protocol.7; do
+for page in man8/mqtt-vpnd.8 man8/mqtt-vpnctl.8 man5/mqtt-vpn.conf.5 man5/mqtt-vpn-keyd.conf.5 \
+    man7/mqtt-vpn-protocol.7; do
 	[ -s "$man/$page" ] || fail "$page is not installed"
 done
-[ -f "$etc/mqtt-vpn.conf" ] || fail "the configuration is not installed"
+for file in "$etc/mqtt-vpn.conf" "$etc/mqtt-vpn-keyd.conf"; do
+	[ -f "$file" ] || fail "$file is not installed"
+	[ "$(stat -c %a "$file")" = 640 ] || fail "the mode of $file is $(stat -c %a "$file")"
+done
 [ -x "$etc/init.d/mqtt-vpnd" ] || fail "the init script is not installed"
 "$sbin/mqtt-vpnd" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpnd -V"
 "$bin/mqtt-vpnctl" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpnctl -V"
