@@ -7,7 +7,7 @@
 #ifndef SETTINGS_REFUSALS_H
 #define SETTINGS_REFUSALS_H
 
-#include <stdbool.h>
+#include "conf.h"
 
 #define NETWORK                                             \
 	"network = \"home.net\"\n"                          \
@@ -15,19 +15,12 @@
 	"broker \"mqtt://localhost\" { }\n"
 #define PSK NETWORK "passphrase-file = \"/nonexistent/psk\"\n"
 #define PUBKEY NETWORK "mode = pubkey private-key-file = \"/nonexistent/key\"\n"
-#define ZERO_KEY "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-#define KEY_1 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
-#define KEY_2 "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
 #define NOT_A_KEY                                                                                  \
 	"public-key: not a public key: expected 44 characters of base64, as 'mqtt-vpnctl pubkey' " \
 	"prints them"
 #define OF_NO_USE "of no use with wire = mqtt_vpn: expected wire = native or no such key"
 
-static const struct refusal {
-	bool after_good;
-	const char *text;
-	const char *message;
-} refusals[] = {
+static const struct refusal refusals[] = {
     {false, "# one\n# two\n/* three\n*/\nfoo = 1\n",
 	":5: 'foo' is not a key: expected one of interface, broker, peer, wire, mode, network, "
 	"name, passphrase-file, private-key-file, kdf-passes, kdf-memory, rekey-interval, "
@@ -447,8 +440,8 @@ static const struct refusal {
 	":1: mqtt-vpn-password-file: 'key' is not an absolute path: expected one that begins with "
 	"'/'"},
     {false, "peer a { public-key = \"secret\" }\n", ":1: " NOT_A_KEY},
-    {false, "peer a { public-key = \"" KEY_1 "A\" }\n", ":1: " NOT_A_KEY},
-    {false, "peer a { public-key = \"" ZERO_KEY "\" }\n",
+    {false, "peer a { public-key = \"" CONF_KEY_1 "A\" }\n", ":1: " NOT_A_KEY},
+    {false, "peer a { public-key = \"" CONF_ZERO_KEY "\" }\n",
 	":1: public-key: the key is all zero: expected one of 'mqtt-vpnctl pubkey'"},
     {false, "peer a { wire = x }\n", ":1: wire: 'x' is not a wire: expected native or mqtt_vpn"},
     {true, "network = home\n", ":4: network: " OF_NO_USE},
@@ -463,7 +456,7 @@ static const struct refusal {
     {true, "mqtt-vpn-password-file = \"/x\"\n", ":4: mqtt-vpn-password-file: " OF_NO_USE},
     {true, "peer a { address = 10.0.1.2 }\npeer b { address = 10.0.1.3 wire = native }\n",
 	":5: wire: " OF_NO_USE},
-    {true, "peer a { address = 10.0.1.2\npublic-key = \"" KEY_1 "\" }\n",
+    {true, "peer a { address = 10.0.1.2\npublic-key = \"" CONF_KEY_1 "\" }\n",
 	":5: public-key: " OF_NO_USE},
     {false, "wire = mqtt_vpn\ninterface a { address = 10.0.1.1/24\nmtu = 1501 }\nbroker b { }\n",
 	":3: mtu: 1501 is too large for wire = mqtt_vpn: expected 1500 at most"},
@@ -479,18 +472,19 @@ static const struct refusal {
     {false, PSK "\ntopics = plain\n",
 	":1: network: 'home.net' holds a '.', which brokers may not take in a topic: expected none "
 	"with topics = plain"},
-    {false, PSK "peer a { address = 10.0.1.2\npublic-key = \"" KEY_1 "\" }\n",
+    {false, PSK "peer a { address = 10.0.1.2\npublic-key = \"" CONF_KEY_1 "\" }\n",
 	":6: public-key: of no use with mode = psk: expected no such key"},
-    {false, PUBKEY "peer a { address = 10.0.1.2 wire = mqtt_vpn\npublic-key = \"" KEY_1 "\" }\n",
+    {false,
+	PUBKEY "peer a { address = 10.0.1.2 wire = mqtt_vpn\npublic-key = \"" CONF_KEY_1 "\" }\n",
 	":6: public-key: of no use with wire = mqtt_vpn: expected no such key"},
     {false, PUBKEY "peer a { address = 10.0.1.2 }\n",
 	":5: peer: 'a' has no public-key: expected public-key = \"KEY\", as 'mqtt-vpnctl pubkey' "
 	"prints it there"},
     {false,
-	PUBKEY "peer a { address = 10.0.1.2 public-key = \"" KEY_1 "\" }\n"
-	       "peer b { address = 10.0.1.3 public-key = \"" KEY_2 "\" }\n"
-	       "peer c { address = 10.0.1.4 public-key = \"" KEY_1 "\" }\n"
-	       "peer d { address = 10.0.1.5 public-key = \"" KEY_2 "\" }\n",
+	PUBKEY "peer a { address = 10.0.1.2 public-key = \"" CONF_KEY_1 "\" }\n"
+	       "peer b { address = 10.0.1.3 public-key = \"" CONF_KEY_2 "\" }\n"
+	       "peer c { address = 10.0.1.4 public-key = \"" CONF_KEY_1 "\" }\n"
+	       "peer d { address = 10.0.1.5 public-key = \"" CONF_KEY_2 "\" }\n",
 	":7: public-key: this key is given to peer 'a' in line 5 already: expected it once"},
     {false, PSK "mqtt-vpn-password-file = \"/x\"\npeer a { address = 10.0.1.2 }\n",
 	":5: mqtt-vpn-password-file: of no use without a peer that has wire = mqtt_vpn: expected "
