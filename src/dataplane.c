@@ -87,6 +87,14 @@ on_native_ready(void *arg)
 	d->cb.ready(d->cb.arg);
 }
 
+static void
+on_native_roster(void *arg)
+{
+	struct dataplane *d = arg;
+
+	d->cb.roster(d->cb.arg);
+}
+
 static uint64_t
 on_native_clock(void *arg)
 {
@@ -111,12 +119,15 @@ make_native(struct dataplane *d, const struct dataplane_params *p)
 	    .addr_count = p->addr_count,
 	    .padding = p->padding,
 	    .rekey_ms = p->rekey_ms,
+	    .member = p->member,
+	    .self = p->self,
 	};
 	struct native_callbacks callbacks = {
 	    .publish = on_native_publish,
 	    .deliver = on_native_deliver,
 	    .probe = on_native_probe,
 	    .ready = on_native_ready,
+	    .roster = on_native_roster,
 	    .clock_us = on_native_clock,
 	    .arg = d,
 	};

@@ -22,7 +22,9 @@
 
 struct aead_cipher;
 struct dataplane;
+struct groupwire_self;
 struct link_message;
+struct member;
 struct native;
 struct network;
 struct packet;
@@ -46,6 +48,8 @@ struct dataplane_callbacks {
 	/* dataplane_transmit() and dataplane_answer() have something to do that they had not
 	 * before. They are not to be called from in here. */
 	void (*ready)(void *arg);
+	/* In a group: peers have come, gone, or have other networks behind them. */
+	void (*roster)(void *arg);
 	/* A clock that does not go back. */
 	uint64_t (*clock_us)(void *arg);
 	void *arg;
@@ -68,6 +72,9 @@ struct dataplane_params {
 	const char *name;
 	enum frame_padding padding;
 	uint32_t rekey_ms;
+	/* In a group, else member is NULL; borrowed. */
+	struct member *member;
+	struct groupwire_self *self;
 };
 
 /* Copies what it needs of params, except for what is there by pointer alone: peers, stats, pool,

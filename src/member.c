@@ -427,3 +427,9 @@ member_may_send(const struct member *m, uint64_t now_ms)
 {
 	return m->state == MEMBER_IN && now_ms < m->lease_until_ms;
 }
+
+uint64_t
+member_lease_until(const struct member *m)
+{
+	return m->lease_until_ms;
+}

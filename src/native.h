@@ -105,9 +105,9 @@ int native_probe(struct native *n, const uint8_t token[NOTICE_TOKEN_LEN]);
 /* A message of the broker. Returns false if its topic is none of this wire. */
 bool native_receive(struct native *n, const struct link_message *m, uint64_t now_ms);
 
-/* In a group: it has joined, with keys that it did not have before, or may send again; and what the
- * key server answered to a question of ours. */
-void native_joined(struct native *n, uint64_t now_ms);
+/* In a group: our member has other keys, another id or none, or may send again; and what the key
+ * server answered to a question of ours. */
+void native_group_changed(struct native *n, uint64_t now_ms);
 void native_take_entry(struct native *n, const struct keymsg *m, uint64_t now_ms);
 
 /* The best of p's channels; state CHANNEL_IDLE when it has none. */

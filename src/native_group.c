@@ -102,7 +102,7 @@ native_pair_send(struct native_lane *l, const uint8_t *records, size_t len, uint
 
 /* All that waits for us to be in the group, or to be let send. */
 void
-native_joined(struct native *n, uint64_t now_ms)
+native_group_changed(struct native *n, uint64_t now_ms)
 {
 	struct native_group *g = n->group;
 

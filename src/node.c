@@ -29,23 +29,37 @@
 /* A message in its MQTT packet, with room for the properties that a broker adds. */
 #define OLD_PACKET_MAX (COMPAT_MESSAGE_MAX + COMPAT_TOPIC_MAX + 1024)
 #define NATIVE_PACKET_MAX (FRAME_MESSAGE_MAX + NETWORK_TOPIC_MAX + 1024)
-static void
-on_stop(void *arg)
-{
-	struct node *n = arg;
 
-	tun_pause(n->tun);
-	if (dataplane_native(n->dataplane) != NULL)
-		native_goodbye(dataplane_native(n->dataplane), util_now_ms());
+void
+node_disconnect(struct node *n)
+{
+	if (n->disconnected)
+		return;
+	n->disconnected = true;
 	uplink_stop(n->daemon.uplink);
 	node_routes_default(n, false); /* the hook may need the network */
 	node_hooks_tell(n, false);
 }
 
+static void
+on_stop(void *arg)
+{
+	struct node *n = arg;
+	uint64_t now = util_now_ms();
+
+	tun_pause(n->tun);
+	if (dataplane_native(n->dataplane) != NULL)
+		native_goodbye(dataplane_native(n->dataplane), now);
+	if (!node_leave_group(n, now))
+		node_disconnect(n);
+}
+
 static bool
 on_stopped(void *arg)
 {
-	return node_hooks_idle(arg);
+	struct node *n = arg;
+
+	return n->disconnected && node_hooks_idle(n);
 }
 
 /* The parts, in their order. */
@@ -144,6 +158,8 @@ make_dataplane(struct node *n)
 	    .name = n->daemon.fixed->name,
 	    .padding = padding_of(n->daemon.fixed),
 	    .rekey_ms = n->daemon.fixed->rekey_s * 1000,
+	    .member = n->group.member,
+	    .self = &n->group.self,
 	};
 	struct dataplane_callbacks callbacks = node_dataplane_callbacks(n);
 
@@ -187,14 +203,15 @@ make_network(struct node *n, char **error)
 {
 	if (n->daemon.fixed->wire != WIRE_NATIVE)
 		return 0;
-	return daemon_make_networks(n->daemon.fixed, &n->network, NULL, error);
+	return daemon_make_networks(n->daemon.fixed, &n->network,
+	    n->daemon.fixed->mode == MODE_GROUP ? &n->group.control : NULL, error);
 }
 
 static int
 make_parts(struct node *n, char **error)
 {
 	if (make_network(n, error) == -1 || node_make_turn(n) == -1 ||
-	    make_interface(n, error) == -1 || make_dataplane(n) == -1 ||
+	    make_interface(n, error) == -1 || node_make_group(n) == -1 || make_dataplane(n) == -1 ||
 	    make_uplink(n, error) == -1 || make_control(n, error) == -1 ||
 	    node_apply_peers(n) == -1 || node_apply_topics(n) == -1)
 		return -1;
@@ -241,6 +258,7 @@ node_free(struct node *n)
 	node_routes_clear(n);
 	daemon_disconnect(&n->daemon);
 	dataplane_free(n->dataplane);
+	node_free_group(n);
 	peer_table_free(n->peers);
 	tun_close(n->tun);
 	packet_pool_free(n->pool);

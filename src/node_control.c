@@ -105,6 +105,10 @@ report_warnings(const struct node *n, cJSON *array)
 	if (n->daemon.stats.value[STAT_ADDRESS_CONFLICTS] > 0)
 		cJSON_AddItemToArray(array,
 		    cJSON_CreateString("another node uses our address (see address_conflicts)"));
+	if (n->group.lease_is_over)
+		cJSON_AddItemToArray(array,
+		    cJSON_CreateString("the key server has not renewed the lease: nothing is sent "
+				       "to the group"));
 	if (!n->interface_up)
 		cJSON_AddItemToArray(array, cJSON_CreateString("the interface is down"));
 }
@@ -130,14 +134,16 @@ static void
 report_wire(const struct node *n, cJSON *o)
 {
 	const struct settings *s = n->daemon.fixed;
-	bool native = s->wire == WIRE_NATIVE, pubkey = native && s->mode == MODE_PUBKEY;
+	static const char *const modes[] = {
+	    [MODE_PSK] = "psk", [MODE_PUBKEY] = "pubkey", [MODE_GROUP] = "group"};
+	bool native = s->wire == WIRE_NATIVE, has_key = native && s->mode != MODE_PSK;
 
 	add_text(o, "wire", native ? "native" : "mqtt_vpn");
 	cJSON_AddBoolToObject(o, "encrypted", native || s->password != NULL);
 	add_text(o, "network", native ? s->network : NULL);
-	add_text(o, "mode", !native ? NULL : pubkey ? "pubkey" : "psk");
+	add_text(o, "mode", native ? modes[s->mode] : NULL);
 	add_text(o, "name", native ? s->name : NULL);
-	add_key(o, "public_key", pubkey ? n->network.public_key : NULL);
+	add_key(o, "public_key", has_key ? n->network.public_key : NULL);
 	add_text(o, "topics", !native ? NULL : s->topics == TOPICS_PLAIN ? "plain" : "hashed");
 }
 
@@ -151,6 +157,10 @@ on_status(void *arg, const char *argument, char **error)
 	report_wire(n, o);
 	report_interface(n, cJSON_AddObjectToObject(o, "interface"));
 	uplink_report(n->daemon.uplink, cJSON_AddObjectToObject(o, "link"));
+	if (node_is_in_group(n))
+		node_report_group(n, cJSON_AddObjectToObject(o, "group"));
+	else
+		cJSON_AddNullToObject(o, "group");
 	report_peer_counts(n, cJSON_AddObjectToObject(o, "peers"));
 	report_traffic(
 	    n, cJSON_AddObjectToObject(o, "traffic"), cJSON_AddObjectToObject(o, "drops"));

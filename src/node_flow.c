@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "dataplane.h"
+#include "keywire.h"
 #include "link.h"
 #include "log.h"
 #include "native.h"
@@ -86,6 +87,9 @@ on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct node *n = arg;
 
+	if (n->roster_changed)
+		node_routes_apply(n);
+	n->roster_changed = false;
 	tun_read(n->tun);
 	transmit(n);
 	answer(n);
@@ -97,6 +101,16 @@ on_ready(void *arg)
 	struct node *n = arg;
 
 	event_active(n->turn, EV_TIMEOUT, 0);
+}
+
+/* Many may have changed until the kernel is told. */
+static void
+on_roster(void *arg)
+{
+	struct node *n = arg;
+
+	n->roster_changed = true;
+	on_ready(n);
 }
 
 static uint64_t
@@ -174,7 +188,8 @@ on_message(void *arg, const struct link_message *m)
 	struct node *n = arg;
 	uint64_t now = util_now_ms();
 
-	dataplane_receive(n->dataplane, m, now);
+	if (!node_is_in_group(n) || !keywire_receive(n->group.wire, m, now))
+		dataplane_receive(n->dataplane, m, now);
 	if (wheel_pending(&n->expiry_timer) || now < n->expiry_checked_ms + EXPIRY_CHECK_MS)
 		return;
 	n->expiry_checked_ms = now;
@@ -215,6 +230,8 @@ on_up(void *arg)
 	if (dataplane_native(n->dataplane) != NULL)
 		native_up(dataplane_native(n->dataplane),
 		    uplink_max_payload(n->daemon.uplink, NETWORK_TOPIC_MAX), util_now_ms());
+	if (node_is_in_group(n))
+		node_group_up(n, util_now_ms());
 	on_ready(n); /* what has waited */
 	node_routes_default(n, true);
 	node_hooks_tell(n, true);
@@ -288,6 +305,7 @@ node_dataplane_callbacks(struct node *n)
 	    .deliver = on_deliver,
 	    .probe = on_probe_seen,
 	    .ready = on_ready,
+	    .roster = on_roster,
 	    .clock_us = on_clock,
 	    .arg = n,
 	};

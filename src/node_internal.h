@@ -14,6 +14,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "dataplane.h"
+#include "groupwire.h"
 #include "netlink.h"
 #include "network.h"
 #include "tun.h"
@@ -23,6 +24,8 @@ struct aead_cipher;
 struct cJSON;
 struct child;
 struct event;
+struct keywire;
+struct member;
 struct native_traffic;
 struct packet_pool;
 struct settings;
@@ -43,6 +46,18 @@ struct node_hooks {
 	bool is_up;
 };
 
+/* Of mode group. */
+struct node_group {
+	struct network control; /* between members and key server */
+	struct keywire *wire;	/* NULL in other modes */
+	struct member *member;
+	struct groupwire_self self;
+	uint32_t epoch;	  /* that native was told of */
+	char reason[256]; /* why we are not in; "" */
+	bool lease_is_over;
+	struct wheel_timer timer, lease_timer; /* timer: to join again, or to give up leaving */
+};
+
 struct node {
 	struct daemon daemon;
 	struct netlink *netlink;
@@ -51,6 +66,7 @@ struct node {
 	struct tun *tun;
 	struct peer_table *peers;
 	struct network network; /* of the native wire */
+	struct node_group group;
 	struct dataplane *dataplane;
 	struct event *turn; /* to send what became ready while other things were done */
 
@@ -59,7 +75,9 @@ struct node {
 	struct wheel_timer expiry_timer;
 	uint64_t expiry_checked_ms;
 	bool interface_up;
-	bool owes_turn; /* to packets, as answers took the last one */
+	bool disconnected;   /* for good */
+	bool roster_changed; /* the kernel has not been told yet */
+	bool owes_turn;	     /* to packets, as answers took the last one */
 };
 
 /* node_flow.c */
@@ -70,6 +88,18 @@ struct uplink_callbacks node_uplink_callbacks(struct node *n);
 void node_on_network_change(void *arg, enum netlink_change change);
 /* Tells the native wire what messages the broker takes; after each change of that. */
 void node_limit_messages(struct node *n);
+
+/* node_group.c: what the node does in a group; in other modes node_is_in_group() is false, and only
+ * the next three may be called. */
+bool node_is_in_group(const struct node *n);
+/* Before the dataplane is made, after the networks. Returns 0 or -1. */
+int node_make_group(struct node *n);
+void node_free_group(struct node *n);
+/* Says goodbye to the key server. Returns whether node_disconnect() follows when that is done. */
+bool node_leave_group(struct node *n, uint64_t now_ms);
+/* The way to the broker is open. */
+void node_group_up(struct node *n, uint64_t now_ms);
+void node_report_group(const struct node *n, struct cJSON *o);
 
 /* node_routes.c: all return nothing, log what the kernel refuses, and go on. */
 void node_routes_apply(struct node *n);
@@ -94,5 +124,8 @@ void node_report_window(const struct native_traffic *t, struct cJSON *o);
 
 /* node_control.c */
 extern const struct control_command node_commands[];
+
+/* node.c: the last part of the orderly end: leaves the broker. */
+void node_disconnect(struct node *n);
 
 #endif

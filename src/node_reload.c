@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "keywire.h"
 #include "log.h"
 #include "native.h"
 #include "peer.h"
@@ -90,6 +91,15 @@ list_native(struct node *n, struct topic_list *l)
 }
 
 static void
+list_control(struct node *n, struct topic_list *l)
+{
+	char topic[NETWORK_TOPIC_MAX];
+
+	for (size_t i = 0; keywire_topic(n->group.wire, i, topic) != NULL; i++)
+		strcpy(next_topic(l, true, false), topic);
+}
+
+static void
 list_old(struct node *n, struct topic_list *l)
 {
 	const struct settings *fixed = n->daemon.fixed, *s = n->daemon.settings;
@@ -107,7 +117,7 @@ int
 node_apply_topics(struct node *n)
 {
 	const struct settings *s = n->daemon.settings;
-	size_t most = 2 * (n->daemon.fixed->addr_count + s->forward_count + 1);
+	size_t most = 2 * (n->daemon.fixed->addr_count + s->forward_count + 2);
 	struct native *native = dataplane_native(n->dataplane);
 	struct topic_list l = {calloc(most, sizeof(l.topics[0])), calloc(most, TOPIC_MAX), 0};
 	int rc = -1;
@@ -119,6 +129,8 @@ node_apply_topics(struct node *n)
 			goto out;
 		list_native(n, &l);
 	}
+	if (node_is_in_group(n))
+		list_control(n, &l);
 	if (dataplane_uses_old_wire(n->dataplane))
 		list_old(n, &l);
 	rc = uplink_set_topics(n->daemon.uplink, l.topics, l.count);

@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "netlink.h"
+#include "peer.h"
 #include "settings.h"
 #include "tun.h"
 #include "util.h"
@@ -50,24 +51,20 @@ in_own_network(const struct node *n, const struct addr *a)
 	return false;
 }
 
-/* The routes that the peers of the settings ask for; addresses outside our own network need one
- * too. */
+/* The routes that the peers ask for; addresses outside our own network need one too. */
 static struct prefix *
 wanted_routes(const struct node *n, size_t *count)
 {
-	const struct settings *s = n->daemon.settings;
 	struct prefix *routes;
 	size_t most = 0;
 
 	*count = 0;
-	for (size_t i = 0; i < s->peer_count; i++)
-		most += s->peers[i].route_count + s->peers[i].addr_count;
+	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
+		most += p->configured ? p->route_count + p->addr_count : 0;
 	routes = calloc(most + 1, sizeof(routes[0]));
 	if (routes == NULL)
 		return NULL;
-	for (size_t i = 0; i < s->peer_count; i++) {
-		const struct settings_peer *p = &s->peers[i];
-
+	for (const struct peer *p = peer_first(n->peers); p != NULL && p->configured; p = p->next) {
 		for (size_t k = 0; k < p->route_count; k++)
 			routes[(*count)++] = prefix_network(&p->routes[k]);
 		for (size_t k = 0; k < p->addr_count; k++)
