@@ -51,7 +51,7 @@ settings_draft_init(struct settings_draft *d, enum settings_program program)
 static void
 free_members(struct settings_draft *d)
 {
-	for (size_t i = 0; d->s != NULL && i < d->s->member_count; i++)
+	for (size_t i = 0; i < d->member_count; i++)
 		free(d->members[i].public_key_file);
 	free(d->members);
 }

@@ -85,9 +85,10 @@ struct settings_draft {
 	enum settings_program program;
 	struct settings *s;
 	char *passphrase_file, *private_key_file, *mqtt_vpn_password_file; /* NULL: not given */
-	unsigned int interface_line;	       /* of the section in the file; 0 if it has none */
-	unsigned int *broker_lines;	       /* the same of each broker */
-	struct settings_draft_member *members; /* as many as s has */
+	unsigned int interface_line; /* of the section in the file; 0 if it has none */
+	unsigned int *broker_lines;  /* the same of each broker */
+	struct settings_draft_member *members;
+	size_t member_count; /* as many as s has, until that is taken */
 	struct settings_places places[SETTINGS_SECTIONS];
 	/* what is looked at now, for messages and for the setters */
 	const char *key;

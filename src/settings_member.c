@@ -59,7 +59,7 @@ settings_begin_member(struct settings_draft *d, const char *name)
 		return settings_no_memory(d);
 	s->members = members;
 	d->number = s->member_count++;
-	drafts[d->number] = (struct settings_draft_member){0};
+	drafts[d->member_count++] = (struct settings_draft_member){0};
 	members[d->number] = (struct settings_member){.name = strdup(name), .line = d->line};
 	return members[d->number].name == NULL ? settings_no_memory(d) : 0;
 }
