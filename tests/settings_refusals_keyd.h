@@ -13,6 +13,7 @@
 	"network = home\nprivate-key-file = \"/nonexistent/key\"\nbroker b { }\nkey-group g { }\n"
 #define KEY_A "public-key = \"" CONF_KEY_1 "\" "
 #define KEY_B "public-key = \"" CONF_KEY_2 "\" "
+#define KEY_C "public-key-file = \"/nonexistent/pub\" "
 #define LETTERS_63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define PLAIN "expected letters, digits, '-', '_' and '.'"
 #define ONLY_KEYD "expected only what mqtt-vpn-keyd knows"
@@ -189,6 +190,12 @@ static const struct refusal keyd_refusals[] = {
 	":7: routes: 10.0.1.1 is given to member 'a' of the group 'g' in line 5 already: expected "
 	"it "
 	"once"},
+    {true,
+	"member a { " KEY_A "groups = g address = {10.0.1.9, 10.0.1.1} }\n"
+	"member b { " KEY_B "groups = g address = 10.0.1.9 }\n"
+	"member c { " KEY_C "groups = g address = 10.0.1.1 }\n",
+	":6: address: 10.0.1.9 is given to member 'a' of the group 'g' in line 5 already: expected "
+	"it once"},
     {true, "member a { " KEY_A "groups = g address = {10.0.1.1,\n10.0.1.1} }\n",
 	":6: address: 10.0.1.1 is listed twice: expected it once"},
 };
