@@ -11,20 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "groupkey.h"
-#include "keyserver.h"
-#include "keystore.h"
-#include "log.h"
+#include "keyserver_world.h"
 #include "rekey.h"
 #include "util.h"
-#include "wheel.h"
 
 #define CLIENTS 6
-#define START_MS UINT64_C(1700000000000)
 #define HOUR 3600
-#define SLOT_S 60
+#define SLOT_S KEYSERVER_WORLD_SLOT_S
 
 /* What a member makes of what it is told. */
 struct client {
@@ -38,20 +33,10 @@ struct client {
 	struct groupkey keys;
 };
 
-static char dir[64], file[96];
-static struct wheel *wheel;
-static struct keystore *store;
-static struct keyserver *server;
-static uint64_t now_ms, wall_ms;
+static struct keyserver_world w;
 static struct client clients[CLIENTS];
 static unsigned int published;
 static size_t published_bytes;
-
-static const char *const both[] = {"home", "work"}, *const home[] = {"home"};
-static struct prefix prefixes[CLIENTS];
-static struct keyserver_member members[CLIENTS];
-static struct keyserver_group groups[2];
-static struct keyserver_settings settings = {groups, 2, members, CLIENTS};
 
 static struct client *
 client_of(const char *name)
@@ -107,7 +92,8 @@ on_publish(void *arg, const char *group, const uint8_t *message, size_t len)
 
 		if (!c->in)
 			continue;
-		ck_assert_int_eq(rekey_open(&r, group, keyserver_public(server), message, len), 0);
+		ck_assert_int_eq(
+		    rekey_open(&r, group, keyserver_public(w.server), message, len), 0);
 		if (rekey_collect(&c->collection, &r, &c->path) &&
 		    keytree_follow(&c->path, r.epoch, c->collection.wraps, c->collection.count) ==
 			0)
@@ -115,101 +101,57 @@ on_publish(void *arg, const char *group, const uint8_t *message, size_t len)
 	}
 }
 
-static uint64_t
-on_wall(void *arg)
+static void
+stop(void)
 {
-	return wall_ms;
+	keyserver_world_stop(&w);
 }
 
 static void
 start(void)
 {
-	const struct keyserver_callbacks callbacks = {on_send, on_publish, on_wall, NULL};
-	char *error;
-
-	wheel = wheel_new(now_ms, NULL, NULL);
-	store = keystore_open(file, &error);
-	ck_assert_msg(store != NULL, "%s", error);
-	server = keyserver_new(wheel, store, &settings, &callbacks, now_ms, &error);
-	ck_assert_msg(server != NULL, "%s", error);
-}
-
-static void
-stop(void)
-{
-	keyserver_free(server);
-	keystore_close(store);
-	wheel_free(wheel);
-	server = NULL;
-	store = NULL;
-	wheel = NULL;
+	keyserver_world_start(&w);
 }
 
 static void
 pass(uint64_t ms)
 {
-	uint64_t end = now_ms + ms;
-
-	for (; now_ms < end; now_ms += 10, wall_ms += 10)
-		wheel_run(wheel, now_ms);
-	wheel_run(wheel, now_ms);
+	keyserver_world_pass(&w, ms);
 }
 
+/* "a" may be in both groups, the last in none. */
 static void
 setup(void)
 {
-	static const char *const names[CLIENTS] = {"a", "b", "c", "d", "e", "guest"};
+	static const struct keyserver_callbacks callbacks = {
+	    .send = on_send, .publish = on_publish};
+	static const char *const both[] = {"home", "work"};
 
-	log_set_level(LOG_LEVEL_ERROR);
-	snprintf(dir, sizeof(dir), "/tmp/check_keyserver.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(file, sizeof(file), "%s/keyd.db", dir);
-	now_ms = 1000;
-	wall_ms = START_MS;
+	keyserver_world_open(&w, CLIENTS, &callbacks);
 	published = 0;
 	published_bytes = 0;
 	memset(clients, 0, sizeof(clients));
 	for (size_t i = 0; i < CLIENTS; i++) {
-		char text[32];
-
-		clients[i].name = names[i];
-		snprintf(text, sizeof(text), "10.0.1.%zu/32", i + 1);
-		ck_assert_int_eq(prefix_parse(text, &prefixes[i]), 0);
-		members[i] = (struct keyserver_member){.name = names[i],
-		    .public_key = {(uint8_t)i},
-		    .groups = i == CLIENTS - 1 ? NULL : home,
-		    .group_count = i == CLIENTS - 1 ? 0 : 1,
-		    .prefixes = &prefixes[i],
-		    .prefix_count = 1,
-		    .longest_s = 10 * HOUR};
+		clients[i].name = w.members[i].name;
+		w.members[i].longest_s = 10 * HOUR;
 	}
-	members[0].groups = both;
-	members[0].group_count = 2;
-	groups[0] = (struct keyserver_group){"home", KEYMSG_UPDATE, SLOT_S, 20, 900};
-	groups[1] = (struct keyserver_group){"work", KEYMSG_STATIC, SLOT_S, 20, 900};
-	settings.group_count = 2;
-	settings.member_count = CLIENTS;
+	w.members[0].groups = both;
+	w.members[0].group_count = 2;
+	w.members[CLIENTS - 1].group_count = 0;
+	clients[CLIENTS - 1].name = w.members[CLIENTS - 1].name = "guest";
 }
 
 static void
 teardown(void)
 {
-	static const char *const endings[] = {"", "-wal", "-shm"};
-	char path[128];
-
-	stop();
-	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-		snprintf(path, sizeof(path), "%s%s", file, endings[i]);
-		unlink(path);
-	}
-	rmdir(dir);
+	keyserver_world_close(&w);
 }
 
 /* As configured, with home's method. */
 static void
 begin(enum keymsg_method method)
 {
-	groups[0].method = method;
+	w.groups[0].method = method;
 	start();
 }
 
@@ -224,7 +166,7 @@ ask(size_t i, struct keymsg *m)
 		strcpy(m->group, "home");
 	len = keymsg_write(m, message, sizeof(message));
 	ck_assert_uint_gt(len, 0);
-	keyserver_receive(server, clients[i].name, message, len, now_ms);
+	keyserver_receive(w.server, clients[i].name, message, len, w.now_ms);
 }
 
 static void
@@ -273,8 +215,8 @@ key_of(size_t i, uint8_t key[AEAD_KEY_LEN])
 {
 	uint32_t epoch, slot;
 
-	return groupkey_now(&clients[i].keys, wall_ms, &epoch, &slot) &&
-	       groupkey_traffic(&clients[i].keys, epoch, slot, wall_ms, key) == 0;
+	return groupkey_now(&clients[i].keys, w.wall_ms, &epoch, &slot) &&
+	       groupkey_traffic(&clients[i].keys, epoch, slot, w.wall_ms, key) == 0;
 }
 
 static bool
@@ -283,9 +225,9 @@ can_read(size_t reader, size_t sender)
 	uint8_t sent[AEAD_KEY_LEN], key[AEAD_KEY_LEN];
 	uint32_t epoch, slot;
 
-	ck_assert(groupkey_now(&clients[sender].keys, wall_ms, &epoch, &slot));
+	ck_assert(groupkey_now(&clients[sender].keys, w.wall_ms, &epoch, &slot));
 	ck_assert(key_of(sender, sent));
-	return groupkey_traffic(&clients[reader].keys, epoch, slot, wall_ms, key) == 0 &&
+	return groupkey_traffic(&clients[reader].keys, epoch, slot, w.wall_ms, key) == 0 &&
 	       memcmp(sent, key, sizeof(key)) == 0;
 }
 
@@ -302,7 +244,7 @@ facts(void)
 {
 	struct keyserver_facts f;
 
-	ck_assert_int_eq(keyserver_facts(server, "home", &f), 0);
+	ck_assert_int_eq(keyserver_facts(w.server, "home", &f), 0);
 	return f;
 }
 
@@ -362,7 +304,7 @@ START_TEST(keyserver_newcomer_cannot_read_the_past)
 	begin(_i);
 	join_all(3);
 	before = clients[0].keys;
-	then_ms = wall_ms;
+	then_ms = w.wall_ms;
 	pass(3 * SLOT_S * 1000);
 	join(3);
 	pass(2 * KEYSERVER_NOTICE_MS);
@@ -436,8 +378,8 @@ START_TEST(keyserver_ignores_what_makes_no_sense)
 	struct keymsg reflected = {.type = KEYMSG_LEFT};
 
 	begin(_i);
-	keyserver_receive(server, "a", rubbish, sizeof(rubbish), now_ms);
-	keyserver_receive(server, "a", rubbish, 0, now_ms);
+	keyserver_receive(w.server, "a", rubbish, sizeof(rubbish), w.now_ms);
+	keyserver_receive(w.server, "a", rubbish, 0, w.now_ms);
 	ask(0, &reflected);
 	pass(KEYSERVER_BATCH_MS);
 	ck_assert_uint_eq(clients[0].messages, 0);
@@ -473,19 +415,19 @@ START_TEST(keyserver_evicts_at_once)
 	begin(_i);
 	join_all(4);
 	epoch = facts().epoch;
-	ck_assert_uint_eq(keyserver_evict(server, NULL, "b", now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(w.server, NULL, "b", w.now_ms), 1);
 	ck_assert_int_eq(clients[1].last.type, KEYMSG_EVICTED);
 	ck_assert_uint_eq(facts().epoch, epoch + 1);
 	ck_assert(!can_read(1, 0));
 	ck_assert(can_read(2, 0) && can_read(3, 2) && can_read(0, 3));
 	/* Nor later, whatever comes. */
 	pass(10 * SLOT_S * 1000);
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
 	pass(2 * KEYSERVER_NOTICE_MS);
 	ck_assert(!can_read(1, 0));
 	ck_assert(can_read(2, 0));
-	ck_assert_uint_eq(keyserver_evict(server, "home", "b", now_ms), 0);
-	ck_assert_uint_eq(keyserver_evict(server, "home", "guest", now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", "b", w.now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", "guest", w.now_ms), 0);
 }
 END_TEST
 
@@ -496,8 +438,8 @@ START_TEST(keyserver_keeps_out_who_was_put_out)
 
 	begin(_i);
 	join_all(4);
-	ck_assert_uint_eq(keyserver_evict(server, NULL, "b", now_ms), 1);
-	ck_assert_uint_eq(keyserver_evict(server, NULL, "e", now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(w.server, NULL, "b", w.now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(w.server, NULL, "e", w.now_ms), 1);
 	for (uint32_t round = 0; round < 2; round++) {
 		for (size_t i = 0; i < ARRAY_LEN(out); i++) {
 			ask_join(out[i], round, 0);
@@ -507,9 +449,9 @@ START_TEST(keyserver_keeps_out_who_was_put_out)
 		stop();
 		start();
 	}
-	ck_assert_uint_eq(keyserver_admit(server, "work", "b"), 0);
-	ck_assert_uint_eq(keyserver_admit(server, "home", "b"), 1);
-	ck_assert_uint_eq(keyserver_admit(server, NULL, "e"), 1);
+	ck_assert_uint_eq(keyserver_admit(w.server, "work", "b"), 0);
+	ck_assert_uint_eq(keyserver_admit(w.server, "home", "b"), 1);
+	ck_assert_uint_eq(keyserver_admit(w.server, NULL, "e"), 1);
 	stop();
 	start();
 	join(1);
@@ -551,7 +493,7 @@ START_TEST(keyserver_closes_collusion_of_evicted_and_expired)
 	ask_join(3, 1, 3 * SLOT_S);
 	pass(KEYSERVER_BATCH_MS);
 	if (_i == 0)
-		ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+		ck_assert_uint_eq(keyserver_evict(w.server, "home", "c", w.now_ms), 1);
 	else
 		leave(2);
 	pass(2 * KEYSERVER_NOTICE_MS);
@@ -579,7 +521,7 @@ START_TEST(keyserver_asking_for_less_time_takes_no_slots_back)
 	epoch = facts().epoch;
 	pass(3 * SLOT_S * 1000);
 	ck_assert_uint_eq(facts().members, 2);
-	ck_assert_uint_eq(keyserver_evict(server, NULL, "b", now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(w.server, NULL, "b", w.now_ms), 1);
 	ck_assert_uint_eq(facts().epoch, epoch + 1);
 	ck_assert(!can_read(1, 0));
 }
@@ -600,7 +542,7 @@ START_TEST(keyserver_renews_leases_of_members)
 	ck_assert_int_eq(clients[0].last.type, KEYMSG_LEASE);
 	ck_assert_uint_eq(clients[0].last.nonce, 77);
 	ck_assert_uint_eq(clients[0].last.epoch, facts().epoch);
-	ck_assert_uint_eq(clients[0].last.time_ms, wall_ms);
+	ck_assert_uint_eq(clients[0].last.time_ms, w.wall_ms);
 }
 END_TEST
 
@@ -613,8 +555,8 @@ START_TEST(keyserver_helps_who_missed_a_change)
 	begin(_i);
 	join_all(3);
 	missed = clients[0];
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
-	ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", "c", w.now_ms), 1);
 	clients[0] = missed;
 	sender = missed.sender;
 	pass(2 * KEYSERVER_NOTICE_MS + GROUPKEY_GRACE_MS);
@@ -638,7 +580,7 @@ START_TEST(keyserver_tells_who_is_who)
 	ck_assert_int_eq(clients[0].last.type, KEYMSG_ENTRY);
 	ck_assert_str_eq(clients[0].last.name, "c");
 	ck_assert_uint_eq(clients[0].last.sender, clients[2].sender);
-	ck_assert_mem_eq(clients[0].last.public_key, members[2].public_key, AEAD_KEY_LEN);
+	ck_assert_mem_eq(clients[0].last.public_key, w.members[2].public_key, AEAD_KEY_LEN);
 	by_id.sender = clients[1].sender;
 	ask(0, &by_id);
 	ck_assert_str_eq(clients[0].last.name, "b");
@@ -656,7 +598,7 @@ START_TEST(keyserver_goes_on_after_a_restart)
 
 	begin(_i);
 	join_all(4);
-	keyserver_evict(server, "home", "d", now_ms);
+	keyserver_evict(w.server, "home", "d", w.now_ms);
 	epoch = facts().epoch;
 	highest = clients[2].sender;
 	stop();
@@ -679,11 +621,11 @@ START_TEST(keyserver_never_goes_back_in_time)
 	begin(_i);
 	pass(HOUR * 1000);
 	join_all(1);
-	wall_ms -= HOUR * 1000;
+	w.wall_ms -= HOUR * 1000;
 	join(1);
 	ck_assert_uint_ge(clients[1].last.time_ms, clients[0].last.time_ms);
 	stop();
-	wall_ms = 0; /* a machine without a clock */
+	w.wall_ms = 0; /* a machine without a clock */
 	start();
 	ask_join(2, 9, 0);
 	pass(KEYSERVER_BATCH_MS);
@@ -697,14 +639,14 @@ START_TEST(keyserver_evicts_who_is_not_in_the_settings_any_more)
 
 	begin(_i);
 	join_all(3);
-	settings.member_count = 2;
-	ck_assert_int_eq(keyserver_configure(server, &settings, now_ms, &error), 0);
+	w.settings.member_count = 2;
+	ck_assert_int_eq(keyserver_configure(w.server, &w.settings, w.now_ms, &error), 0);
 	pass(0);
 	ck_assert_uint_eq(facts().members, 2);
 	ck_assert(!can_read(2, 0));
 	expect_all_read(0, 1);
 	stop();
-	settings.member_count = 1; /* while it was not running */
+	w.settings.member_count = 1; /* while it was not running */
 	start();
 	pass(0);
 	ck_assert_uint_eq(facts().members, 1);
@@ -714,20 +656,20 @@ END_TEST
 
 START_TEST(keyserver_keeps_the_method_of_a_group)
 {
-	struct keyserver_settings other = settings;
-	struct keyserver_group changed[2] = {groups[0], groups[1]};
+	struct keyserver_settings other = w.settings;
+	struct keyserver_group changed[2] = {w.groups[0], w.groups[1]};
 	char *error;
 
 	begin(KEYMSG_SLOTTED);
 	join_all(1);
 	other.groups = changed;
 	changed[0].method = KEYMSG_STATIC;
-	ck_assert_int_eq(keyserver_configure(server, &other, now_ms, &error), -1);
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), -1);
 	ck_assert_ptr_nonnull(strstr(error, "group home: its method"));
 	free(error);
-	changed[0] = groups[0];
+	changed[0] = w.groups[0];
 	changed[0].slot_s = 30;
-	ck_assert_int_eq(keyserver_configure(server, &other, now_ms, &error), -1);
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), -1);
 	ck_assert_ptr_nonnull(strstr(error, "length of its slots"));
 	free(error);
 	ck_assert_uint_eq(facts().members, 1);

@@ -10,21 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "keyserver.h"
-#include "keystore.h"
-#include "log.h"
+#include "keyserver_world.h"
 #include "member.h"
 #include "rekey.h"
 #include "util.h"
-#include "wheel.h"
 
 #define MEMBERS 4
 #define MINUTE 60000
-#define LEASE_S 900
-/* The server's wall clock is far from the members', who begin to count when they are started. */
-#define WALL_MS UINT64_C(1700000000000)
+#define LEASE_S KEYSERVER_WORLD_LEASE_S
 
 struct side {
 	const char *name;
@@ -36,19 +30,9 @@ struct side {
 	struct keymsg entry;
 };
 
-static char dir[64], file[96];
-static struct wheel *wheel;
-static struct keystore *store;
-static struct keyserver *server;
-static uint64_t now_ms;
+static struct keyserver_world w;
 static struct side sides[MEMBERS];
 static unsigned int asked; /* of the server */
-
-static const char *const home[] = {"home"};
-static struct prefix prefixes[MEMBERS];
-static struct keyserver_member members[MEMBERS];
-static struct keyserver_group group;
-static struct keyserver_settings settings = {&group, 1, members, MEMBERS};
 
 static bool
 is_lost(struct side *s)
@@ -65,8 +49,8 @@ on_say(void *arg, const uint8_t *message, size_t len)
 	struct side *s = arg;
 
 	asked++;
-	if (!is_lost(s) && server != NULL)
-		keyserver_receive(server, s->name, message, len, now_ms);
+	if (!is_lost(s) && w.server != NULL)
+		keyserver_receive(w.server, s->name, message, len, w.now_ms);
 }
 
 static void
@@ -101,7 +85,7 @@ on_send(void *arg, const char *name, const uint8_t *message, size_t len)
 {
 	for (size_t i = 0; i < MEMBERS; i++)
 		if (strcmp(sides[i].name, name) == 0 && sides[i].m != NULL && !is_lost(&sides[i]))
-			member_receive(sides[i].m, message, len, now_ms);
+			member_receive(sides[i].m, message, len, w.now_ms);
 }
 
 static void
@@ -109,48 +93,31 @@ on_publish(void *arg, const char *name, const uint8_t *message, size_t len)
 {
 	for (size_t i = 0; i < MEMBERS; i++)
 		if (sides[i].m != NULL && !sides[i].cut)
-			member_follow(sides[i].m, message, len, now_ms);
-}
-
-static uint64_t
-on_wall(void *arg)
-{
-	return WALL_MS + now_ms;
+			member_follow(sides[i].m, message, len, w.now_ms);
 }
 
 static void
 start_server(void)
 {
-	const struct keyserver_callbacks callbacks = {on_send, on_publish, on_wall, NULL};
-	char *error;
-
-	store = keystore_open(file, &error);
-	ck_assert_msg(store != NULL, "%s", error);
-	server = keyserver_new(wheel, store, &settings, &callbacks, now_ms, &error);
-	ck_assert_msg(server != NULL, "%s", error);
+	keyserver_world_start(&w);
 }
 
 static void
 stop_server(void)
 {
-	keyserver_free(server);
-	keystore_close(store);
-	server = NULL;
-	store = NULL;
+	keyserver_world_stop(&w);
 }
 
 static void
 pass(uint64_t ms)
 {
-	for (uint64_t end = now_ms + ms; now_ms < end; now_ms += 10)
-		wheel_run(wheel, now_ms);
-	wheel_run(wheel, now_ms);
+	keyserver_world_pass(&w, ms);
 }
 
 static struct member *
 new_member(struct side *s)
 {
-	const struct member_params params = {.wheel = wheel, .group = "home"};
+	const struct member_params params = {.wheel = w.wheel, .group = "home"};
 	const struct member_callbacks callbacks = {on_say, on_joined, on_out, on_entry, s};
 
 	return member_new(&params, &callbacks);
@@ -159,56 +126,31 @@ new_member(struct side *s)
 static void
 setup(void)
 {
-	static const char *const names[MEMBERS] = {"a", "b", "c", "d"};
+	static const struct keyserver_callbacks callbacks = {
+	    .send = on_send, .publish = on_publish};
 
-	log_set_level(LOG_LEVEL_ERROR);
-	snprintf(dir, sizeof(dir), "/tmp/check_member.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(file, sizeof(file), "%s/keyd.db", dir);
-	now_ms = 5000;
+	keyserver_world_open(&w, MEMBERS, &callbacks);
 	asked = 0;
 	memset(sides, 0, sizeof(sides));
-	wheel = wheel_new(now_ms, NULL, NULL);
 	for (size_t i = 0; i < MEMBERS; i++) {
-		char text[32];
-
-		snprintf(text, sizeof(text), "10.0.1.%zu/32", i + 1);
-		ck_assert_int_eq(prefix_parse(text, &prefixes[i]), 0);
-		members[i] = (struct keyserver_member){.name = names[i],
-		    .groups = home,
-		    .group_count = 1,
-		    .prefixes = &prefixes[i],
-		    .prefix_count = 1,
-		    .longest_s = 24 * 3600};
-		sides[i].name = names[i];
+		sides[i].name = w.members[i].name;
 		sides[i].m = new_member(&sides[i]);
 		ck_assert_ptr_nonnull(sides[i].m);
 	}
-	group = (struct keyserver_group){"home", KEYMSG_UPDATE, 60, 24, LEASE_S};
-	settings.member_count = MEMBERS;
 }
 
 static void
 teardown(void)
 {
-	static const char *const endings[] = {"", "-wal", "-shm"};
-	char path[128];
-
 	for (size_t i = 0; i < MEMBERS; i++)
 		member_free(sides[i].m);
-	stop_server();
-	wheel_free(wheel);
-	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
-		snprintf(path, sizeof(path), "%s%s", file, endings[i]);
-		unlink(path);
-	}
-	rmdir(dir);
+	keyserver_world_close(&w);
 }
 
 static void
 begin(enum keymsg_method method)
 {
-	group.method = method;
+	w.groups[0].method = method;
 	start_server();
 }
 
@@ -216,7 +158,7 @@ static void
 join_all(void)
 {
 	for (size_t i = 0; i < MEMBERS; i++)
-		member_join(sides[i].m, now_ms);
+		member_join(sides[i].m, w.now_ms);
 	pass(5000);
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert_int_eq(member_state(sides[i].m), MEMBER_IN);
@@ -226,9 +168,9 @@ static bool
 can_send(size_t i, uint32_t *epoch, uint32_t *slot, uint8_t key[AEAD_KEY_LEN])
 {
 	struct member *m = sides[i].m;
-	uint64_t time_ms = member_time(m, now_ms);
+	uint64_t time_ms = member_time(m, w.now_ms);
 
-	return member_may_send(m, now_ms) && groupkey_now(member_keys(m), time_ms, epoch, slot) &&
+	return member_may_send(m, w.now_ms) && groupkey_now(member_keys(m), time_ms, epoch, slot) &&
 	       groupkey_traffic(member_keys(m), *epoch, *slot, time_ms, key) == 0;
 }
 
@@ -240,7 +182,7 @@ can_read(size_t reader, size_t sender)
 	uint32_t epoch, slot;
 
 	ck_assert(can_send(sender, &epoch, &slot, sent));
-	return groupkey_traffic(member_keys(m), epoch, slot, member_time(m, now_ms), key) == 0 &&
+	return groupkey_traffic(member_keys(m), epoch, slot, member_time(m, w.now_ms), key) == 0 &&
 	       memcmp(sent, key, sizeof(key)) == 0;
 }
 
@@ -257,7 +199,7 @@ START_TEST(member_joins_and_has_the_keys_of_the_others)
 	begin(_i);
 	join_all();
 	expect_all_read();
-	ck_assert_uint_eq(member_time(sides[0].m, now_ms), WALL_MS + now_ms);
+	ck_assert_uint_eq(member_time(sides[0].m, w.now_ms), w.wall_ms);
 	ck_assert_uint_ne(member_sender(sides[0].m), member_sender(sides[1].m));
 }
 END_TEST
@@ -269,7 +211,7 @@ START_TEST(member_joins_over_a_broker_that_loses)
 	for (size_t i = 0; i < MEMBERS; i++)
 		sides[i].to_lose = (unsigned int)(2 + i);
 	for (size_t i = 0; i < MEMBERS; i++)
-		member_join(sides[i].m, now_ms);
+		member_join(sides[i].m, w.now_ms);
 	pass(30000);
 	expect_all_read();
 }
@@ -294,7 +236,7 @@ START_TEST(member_loses_nothing_at_a_change)
 {
 	begin(_i);
 	join_all();
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
 	for (unsigned int i = 0; i < 300; i++) {
 		expect_all_read();
 		pass(10);
@@ -307,21 +249,21 @@ START_TEST(member_recovers_from_a_lost_change_when_it_hears_of_it)
 	begin(_i);
 	join_all();
 	sides[1].cut = true;
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
 	pass(8000);
 	ck_assert(!can_read(1, 0));
 	sides[1].cut = false;
 	for (unsigned int i = 0; i < 100; i++)
-		member_saw_ahead(sides[1].m, now_ms);
+		member_saw_ahead(sides[1].m, w.now_ms);
 	pass(5000);
 	expect_all_read();
 	/* And a change that follows on one that was missed tells it as well. */
 	sides[2].cut = true;
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
-	ck_assert_uint_eq(keyserver_evict(server, "home", "d", now_ms), 1);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", "d", w.now_ms), 1);
 	sides[2].cut = false;
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
 	pass(8000);
 	ck_assert(can_read(2, 0) && can_read(0, 2));
 }
@@ -338,11 +280,11 @@ START_TEST(member_with_a_suppressed_change_stops_when_its_lease_ends)
 	join_all();
 	sides[1].cut = true;
 	sides[1].to_lose = 100000;
-	ck_assert_uint_eq(keyserver_evict(server, "home", "c", now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", "c", w.now_ms), 1);
 	pass(LEASE_S * 1000 - 10000);
 	ck_assert(can_send(1, &epoch, &slot, key));
 	pass(20000);
-	ck_assert(!member_may_send(sides[1].m, now_ms));
+	ck_assert(!member_may_send(sides[1].m, w.now_ms));
 	sides[1].to_lose = 0;
 	pass(2 * MINUTE);
 	ck_assert(can_read(1, 0) && can_read(0, 1));
@@ -354,7 +296,7 @@ START_TEST(member_learns_of_a_missed_change_with_its_lease)
 	begin(_i);
 	join_all();
 	sides[1].cut = true;
-	ck_assert_int_eq(keyserver_rotate(server, "home", now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
 	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 10000);
 	expect_all_read();
 }
@@ -368,7 +310,7 @@ START_TEST(member_lives_on_for_its_lease_without_the_server)
 	pass(LEASE_S * 1000 * 3 / 5);
 	expect_all_read();
 	pass(LEASE_S * 1000 / 2);
-	ck_assert(!member_may_send(sides[0].m, now_ms));
+	ck_assert(!member_may_send(sides[0].m, w.now_ms));
 	start_server();
 	pass(3 * MINUTE);
 	expect_all_read();
@@ -378,7 +320,7 @@ END_TEST
 
 START_TEST(member_joins_again_before_its_time_is_over)
 {
-	members[0].longest_s = 3600;
+	w.members[0].longest_s = 3600;
 	begin(_i);
 	join_all();
 	pass(5 * 60 * MINUTE);
@@ -393,17 +335,17 @@ START_TEST(member_leaves)
 {
 	begin(_i);
 	join_all();
-	member_leave(sides[2].m, now_ms);
+	member_leave(sides[2].m, w.now_ms);
 	pass(5000);
 	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
 	ck_assert_str_eq(sides[2].reason, "left");
-	ck_assert(!member_may_send(sides[2].m, now_ms));
+	ck_assert(!member_may_send(sides[2].m, w.now_ms));
 	ck_assert(!can_read(2, 0));
 	asked = 0;
-	member_retry(sides[2].m, now_ms);
+	member_retry(sides[2].m, w.now_ms);
 	pass(10 * MINUTE);
 	ck_assert(can_read(0, 1));
-	member_join(sides[2].m, now_ms);
+	member_join(sides[2].m, w.now_ms);
 	pass(5000);
 	expect_all_read();
 }
@@ -413,7 +355,7 @@ START_TEST(member_is_told_that_it_was_put_out)
 {
 	begin(_i);
 	join_all();
-	ck_assert_uint_eq(keyserver_evict(server, NULL, "c", now_ms), 1);
+	ck_assert_uint_eq(keyserver_evict(w.server, NULL, "c", w.now_ms), 1);
 	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
 	ck_assert_str_eq(sides[2].reason, "evicted");
 	pass(30 * MINUTE); /* and does not come back by itself */
@@ -424,9 +366,9 @@ END_TEST
 
 START_TEST(member_that_is_refused_keeps_asking_but_seldom)
 {
-	settings.member_count = 3;
+	w.settings.member_count = 3;
 	begin(_i);
-	member_join(sides[3].m, now_ms);
+	member_join(sides[3].m, w.now_ms);
 	pass(10 * MINUTE);
 	ck_assert_int_eq(member_state(sides[3].m), MEMBER_JOINING);
 	ck_assert_str_eq(sides[3].reason, "not allowed");
@@ -452,7 +394,7 @@ START_TEST(member_asks_who_is_who)
 }
 END_TEST
 
-/* Old answers, answers to others, and none of this server's signatures. */
+/* Old answers, answers to others, and none of this w.server's signatures. */
 START_TEST(member_takes_nothing_that_it_did_not_ask_for)
 {
 	struct keymsg k = {.type = KEYMSG_JOINED,
@@ -471,13 +413,13 @@ START_TEST(member_takes_nothing_that_it_did_not_ask_for)
 
 	begin(_i);
 	ck_assert_uint_gt(len, 0);
-	member_receive(sides[0].m, message, len, now_ms);
+	member_receive(sides[0].m, message, len, w.now_ms);
 	ck_assert_int_eq(member_state(sides[0].m), MEMBER_OUT);
 	join_all();
-	member_receive(sides[0].m, message, len, now_ms);
+	member_receive(sides[0].m, message, len, w.now_ms);
 	for (size_t cut = 0; cut < len; cut++)
-		member_receive(sides[0].m, message, cut, now_ms);
-	member_follow(sides[0].m, message, len, now_ms);
+		member_receive(sides[0].m, message, cut, w.now_ms);
+	member_follow(sides[0].m, message, len, w.now_ms);
 	expect_all_read();
 }
 END_TEST

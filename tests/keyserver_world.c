@@ -1,0 +1,120 @@
+/*
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "keyserver_world.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "util.h"
+
+#define START_MS 5000
+
+static uint64_t
+tell_wall(void *arg)
+{
+	const struct keyserver_world *w = arg;
+
+	return w->wall_ms;
+}
+
+static void
+set_members(struct keyserver_world *w, size_t count)
+{
+	static const char *const names[KEYSERVER_WORLD_MEMBERS] = {"a", "b", "c", "d", "e", "f"};
+	static const char *const home[] = {"home"};
+
+	ck_assert_uint_le(count, KEYSERVER_WORLD_MEMBERS);
+	for (size_t i = 0; i < count; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.1.%zu/32", i + 1);
+		ck_assert_int_eq(prefix_parse(text, &w->prefixes[i]), 0);
+		w->members[i] = (struct keyserver_member){.name = names[i],
+		    .public_key = {(uint8_t)(i + 1)},
+		    .groups = home,
+		    .group_count = 1,
+		    .prefixes = &w->prefixes[i],
+		    .prefix_count = 1,
+		    .longest_s = 24 * 3600};
+	}
+}
+
+void
+keyserver_world_open(
+    struct keyserver_world *w, size_t members, const struct keyserver_callbacks *callbacks)
+{
+	log_set_level(LOG_LEVEL_ERROR);
+	memset(w, 0, sizeof(*w));
+	snprintf(w->dir, sizeof(w->dir), "/tmp/check_keyserver.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(w->dir));
+	snprintf(w->file, sizeof(w->file), "%s/keyd.db", w->dir);
+	w->callbacks = *callbacks;
+	if (w->callbacks.arg == NULL)
+		w->callbacks.arg = w;
+	if (w->callbacks.wall_ms == NULL)
+		w->callbacks.wall_ms = tell_wall;
+	w->now_ms = START_MS;
+	w->wall_ms = KEYSERVER_WORLD_WALL_MS;
+	w->wheel = wheel_new(w->now_ms, NULL, NULL);
+	ck_assert_ptr_nonnull(w->wheel);
+	set_members(w, members);
+	w->groups[0] = (struct keyserver_group){
+	    "home", KEYMSG_UPDATE, KEYSERVER_WORLD_SLOT_S, 20, KEYSERVER_WORLD_LEASE_S};
+	w->groups[1] = (struct keyserver_group){
+	    "work", KEYMSG_STATIC, KEYSERVER_WORLD_SLOT_S, 20, KEYSERVER_WORLD_LEASE_S};
+	w->settings = (struct keyserver_settings){w->groups, 2, w->members, members};
+}
+
+void
+keyserver_world_close(struct keyserver_world *w)
+{
+	static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+	char path[128];
+
+	keyserver_world_stop(w);
+	wheel_free(w->wheel);
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+		snprintf(path, sizeof(path), "%s%s", w->file, endings[i]);
+		unlink(path);
+	}
+	rmdir(w->dir);
+}
+
+void
+keyserver_world_start(struct keyserver_world *w)
+{
+	char *error;
+
+	w->store = keystore_open(w->file, &error);
+	ck_assert_msg(w->store != NULL, "%s", error);
+	w->server =
+	    keyserver_new(w->wheel, w->store, &w->settings, &w->callbacks, w->now_ms, &error);
+	ck_assert_msg(w->server != NULL, "%s", error);
+}
+
+void
+keyserver_world_stop(struct keyserver_world *w)
+{
+	keyserver_free(w->server);
+	keystore_close(w->store);
+	w->server = NULL;
+	w->store = NULL;
+}
+
+void
+keyserver_world_pass(struct keyserver_world *w, uint64_t ms)
+{
+	uint64_t end = w->now_ms + ms;
+
+	for (; w->now_ms < end;
+	     w->now_ms += KEYSERVER_WORLD_STEP_MS, w->wall_ms += KEYSERVER_WORLD_STEP_MS)
+		wheel_run(w->wheel, w->now_ms);
+	wheel_run(w->wheel, w->now_ms);
+}
