@@ -163,12 +163,12 @@ keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms)
 static void
 evict_strangers(struct keyserver_state *g, uint64_t now_ms)
 {
-	for (size_t i = 0; i < g->member_count; i++) {
-		const char *name = g->members[i].name;
-		const struct keyserver_member *s = keyserver_member_settings(g->ks, name);
+	for (size_t i = 0; i < g->members.count; i++) {
+		const struct keystore_member *m = g->members.things[i];
+		const struct keyserver_member *s = keyserver_member_settings(g->ks, m->name);
 
 		if (s == NULL || !keyserver_may_join(s, g->kept.name))
-			evict(g, name, "not allowed any more", false);
+			evict(g, m->name, "not allowed any more", false);
 	}
 	keyserver_schedule(g, now_ms);
 }
@@ -176,13 +176,13 @@ evict_strangers(struct keyserver_state *g, uint64_t now_ms)
 /* Settings. */
 
 static char *
-text_of(const char *group, const char *what)
+text_of(const char *kind, const char *name, const char *what)
 {
-	size_t size = strlen(group) + strlen(what) + sizeof("group : ");
+	size_t size = strlen(kind) + strlen(name) + strlen(what) + sizeof(" : ");
 	char *text = malloc(size);
 
 	if (text != NULL)
-		snprintf(text, size, "group %s: %s", group, what);
+		snprintf(text, size, "%s %s: %s", kind, name, what);
 	return text;
 }
 
@@ -210,14 +210,14 @@ add_group(struct keyserver *ks, struct keyserver_state **groups, size_t *count,
 	if (g == NULL)
 		g = keyserver_group_new(ks, s);
 	if (g == NULL) {
-		*error =
-		    text_of(s->name, ks->problem != NULL ? ks->problem : keystore_error(ks->store));
+		*error = text_of("group", s->name,
+		    ks->problem != NULL ? ks->problem : keystore_error(ks->store));
 		return -1;
 	}
 	groups[(*count)++] = g;
 	why = conflict(g, s);
 	if (why != NULL) {
-		*error = text_of(s->name, why);
+		*error = text_of("group", s->name, why);
 		return -1;
 	}
 	return 0;
@@ -242,15 +242,13 @@ free_others(struct keyserver_state **all, size_t count, struct keyserver_state *
 	free(all);
 }
 
-int
-keyserver_configure(
-    struct keyserver *ks, const struct keyserver_settings *settings, uint64_t now_ms, char **error)
+static int
+set_groups(struct keyserver *ks, const struct keyserver_settings *settings, char **error)
 {
 	struct keyserver_state **groups = calloc(settings->group_count + 1, sizeof(*groups));
 	size_t count = 0;
 	int rc = groups != NULL ? 0 : -1;
 
-	*error = NULL;
 	for (size_t i = 0; rc == 0 && i < settings->group_count; i++)
 		rc = add_group(ks, groups, &count, &settings->groups[i], error);
 	if (rc == -1) {
@@ -260,10 +258,48 @@ keyserver_configure(
 	free_others(ks->groups, ks->group_count, groups, count);
 	ks->groups = groups;
 	ks->group_count = count;
-	ks->settings = settings;
-	for (size_t i = 0; i < count; i++) {
-		groups[i]->lease_s = settings->groups[i].lease_s;
-		evict_strangers(groups[i], now_ms);
+	return 0;
+}
+
+/* Two of one name would share their rows in the store. */
+static int
+refuse_twins(const struct keyserver_settings *s, const struct keyserver_directory *d, char **error)
+{
+	const char *member = keyserver_directory_twice(d);
+
+	if (member != NULL) {
+		*error = text_of("member", member, "there are two of this name");
+		return -1;
+	}
+	for (size_t i = 0; i < s->group_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(s->groups[i].name, s->groups[j].name) == 0) {
+				*error = text_of(
+				    "group", s->groups[i].name, "there are two of this name");
+				return -1;
+			}
+	return 0;
+}
+
+int
+keyserver_configure(
+    struct keyserver *ks, const struct keyserver_settings *settings, uint64_t now_ms, char **error)
+{
+	struct keyserver_directory directory;
+
+	*error = NULL;
+	if (keyserver_directory_init(&directory, settings) == -1)
+		return -1;
+	if (refuse_twins(settings, &directory, error) == -1 ||
+	    set_groups(ks, settings, error) == -1) {
+		keyserver_directory_clear(&directory);
+		return -1;
+	}
+	keyserver_directory_clear(&ks->directory);
+	ks->directory = directory;
+	for (size_t i = 0; i < ks->group_count; i++) {
+		ks->groups[i]->lease_s = settings->groups[i].lease_s;
+		evict_strangers(ks->groups[i], now_ms);
 	}
 	return 0;
 }
@@ -301,6 +337,7 @@ keyserver_free(struct keyserver *ks)
 	for (size_t i = 0; i < ks->group_count; i++)
 		keyserver_group_free(ks->groups[i]);
 	free(ks->groups);
+	keyserver_directory_clear(&ks->directory);
 	aead_wipe(ks, sizeof(*ks));
 	free(ks);
 }

@@ -150,54 +150,13 @@ keyserver_send_lease(
 	keyserver_send(g->ks, member->name, &m);
 }
 
-/* Who is meant. */
-
-static int
-match(const struct keyserver_member *m, const struct addr *a)
-{
-	int longest = -1;
-
-	for (size_t i = 0; i < m->prefix_count; i++)
-		if (prefix_contains(&m->prefixes[i], a) && m->prefixes[i].len > longest)
-			longest = m->prefixes[i].len;
-	return longest;
-}
-
-/* The one whose prefix is the longest, as with routes. */
-static const struct keystore_member *
-find_by_address(const struct keyserver_state *g, const struct addr *a)
-{
-	const struct keystore_member *found = NULL;
-	int longest = -1;
-
-	for (size_t i = 0; i < g->member_count; i++) {
-		const struct keystore_member *m = &g->members[i];
-		const struct keyserver_member *s = keyserver_member_settings(g->ks, m->name);
-		int len = m->until_ms != 0 && s != NULL ? match(s, a) : -1;
-
-		if (len > longest) {
-			longest = len;
-			found = m;
-		}
-	}
-	return found;
-}
-
-static const struct keystore_member *
-find_by_sender(const struct keyserver_state *g, uint32_t sender)
-{
-	for (size_t i = 0; i < g->member_count; i++)
-		if (g->members[i].sender == sender && g->members[i].until_ms != 0)
-			return &g->members[i];
-	return NULL;
-}
-
 void
 keyserver_look_up(struct keyserver_state *g, const char *member, const struct keymsg *asked)
 {
 	bool by_sender = (asked->has & KEYMSG_HAS(KEYMSG_SENDER)) != 0;
-	const struct keystore_member *found =
-	    by_sender ? find_by_sender(g, asked->sender) : find_by_address(g, &asked->address);
+	const struct keystore_member *found = by_sender
+						  ? keyserver_find_by_sender(g, asked->sender)
+						  : keyserver_find_by_address(g, &asked->address);
 	const struct keyserver_member *s =
 	    found != NULL ? keyserver_member_settings(g->ks, found->name) : NULL;
 	struct keymsg m;

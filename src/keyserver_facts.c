@@ -27,12 +27,15 @@ keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_
 	*facts = (struct keyserver_facts){
 	    .method = (enum keymsg_method)g->kept.method,
 	    .epoch = g->kept.epoch,
-	    .evicted = (unsigned int)g->ban_count,
+	    .evicted = (unsigned int)g->bans.count,
 	    .lease_s = g->lease_s,
 	    .failing = g->failed || !g->loaded,
 	};
-	for (size_t i = 0; i < g->member_count; i++)
-		facts->members += g->members[i].until_ms != 0;
+	for (size_t i = 0; i < g->members.count; i++) {
+		const struct keystore_member *m = g->members.things[i];
+
+		facts->members += m->until_ms != 0;
+	}
 	if (facts->method == KEYMSG_SLOTTED) {
 		facts->slot_s = g->kept.slot_s;
 		facts->depth = g->kept.slots_depth;

@@ -36,126 +36,141 @@ keyserver_time(struct keyserver *ks)
 	return ks->identity.clock_ms;
 }
 
-const struct keyserver_member *
-keyserver_member_settings(const struct keyserver *ks, const char *name)
+/* Lists. */
+
+static int
+compare_member(const void *key, const void *thing)
 {
-	for (size_t i = 0; i < ks->settings->member_count; i++)
-		if (strcmp(ks->settings->members[i].name, name) == 0)
-			return &ks->settings->members[i];
-	return NULL;
+	const struct keystore_member *m = thing;
+
+	return strcmp(key, m->name);
 }
 
-bool
-keyserver_may_join(const struct keyserver_member *m, const char *group)
+static int
+compare_sender(const void *key, const void *thing)
 {
-	for (size_t i = 0; i < m->group_count; i++)
-		if (strcmp(m->groups[i], group) == 0)
-			return true;
-	return false;
+	const uint32_t *sender = key;
+	const struct keystore_member *m = thing;
+
+	return (*sender > m->sender) - (*sender < m->sender);
 }
 
-/* Members. */
-
-/* Where it is, or would be. */
-static size_t
-place_of(const struct keyserver_state *g, const char *name)
+static int
+compare_text(const void *key, const void *thing)
 {
-	size_t low = 0, high = g->member_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(g->members[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return strcmp(key, thing);
 }
 
-/* Also one that is out but has its leaf. */
-static struct keystore_member *
-find_any(const struct keyserver_state *g, const char *name)
+static int
+compare_request(const void *key, const void *thing)
 {
-	size_t at = place_of(g, name);
+	const struct keyserver_request *r = thing;
 
-	return at < g->member_count && strcmp(g->members[at].name, name) == 0 ? &g->members[at]
-									      : NULL;
+	return strcmp(key, r->member);
+}
+
+void
+keyserver_init_lists(struct keyserver_state *g)
+{
+	sorted_init(&g->members, compare_member);
+	sorted_init(&g->by_sender, compare_sender);
+	sorted_init(&g->bans, compare_text);
+	sorted_init(&g->requests, compare_request);
+}
+
+static void
+clear_owned(struct sorted *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->things[i]);
+	sorted_clear(s);
+}
+
+void
+keyserver_clear_requests(struct keyserver_state *g)
+{
+	clear_owned(&g->requests);
+}
+
+void
+keyserver_clear_members(struct keyserver_state *g)
+{
+	sorted_clear(&g->by_sender);
+	clear_owned(&g->members);
+	clear_owned(&g->bans);
 }
 
 struct keystore_member *
 keyserver_find(const struct keyserver_state *g, const char *name)
 {
-	struct keystore_member *m = find_any(g, name);
+	struct keystore_member *m = sorted_find(&g->members, name);
 
 	return m != NULL && m->until_ms != 0 ? m : NULL;
 }
 
-/* realloc() for an array that is about to have one more. */
-static int
-make_room(void **array, size_t count, size_t *size, size_t each)
+const struct keystore_member *
+keyserver_find_by_sender(const struct keyserver_state *g, uint32_t sender)
 {
-	size_t more = *size == 0 ? 16 : 2 * *size;
-	void *new;
+	const struct keystore_member *m = sorted_find(&g->by_sender, &sender);
 
-	if (count < *size)
-		return 0;
-	new = realloc(*array, more * each);
-	if (new == NULL)
-		return -1;
-	*array = new;
-	*size = more;
-	return 0;
+	return m != NULL && m->until_ms != 0 ? m : NULL;
 }
 
 struct keystore_member *
 keyserver_insert(struct keyserver_state *g, const struct keystore_member *m)
 {
-	size_t at = place_of(g, m->name);
+	struct keystore_member *copy = malloc(sizeof(*copy));
 
-	if (make_room((void **)&g->members, g->member_count, &g->member_size, sizeof(*m)) == -1)
+	if (copy == NULL)
 		return NULL;
-	memmove(&g->members[at + 1], &g->members[at], (g->member_count - at) * sizeof(*m));
-	g->members[at] = *m;
-	g->member_count++;
-	return &g->members[at];
+	*copy = *m;
+	if (sorted_insert(&g->members, copy->name, copy) == -1) {
+		free(copy);
+		return NULL;
+	}
+	if (sorted_insert(&g->by_sender, &copy->sender, copy) == -1) {
+		sorted_remove(&g->members, copy->name);
+		free(copy);
+		return NULL;
+	}
+	return copy;
 }
 
-static size_t
-find_ban(const struct keyserver_state *g, const char *name)
+static void
+drop(struct keyserver_state *g, struct keystore_member *m)
 {
-	size_t i = 0;
-
-	while (i < g->ban_count && strcmp(g->bans[i].name, name) != 0)
-		i++;
-	return i;
+	keytree_remove(g->tree, m->leaf);
+	keyserver_keep(g, keystore_delete_member(g->ks->store, g->kept.name, m->name));
+	sorted_remove(&g->members, m->name);
+	sorted_remove(&g->by_sender, &m->sender);
+	free(m);
 }
 
 bool
 keyserver_is_banned(const struct keyserver_state *g, const char *name)
 {
-	return find_ban(g, name) < g->ban_count;
+	return sorted_find(&g->bans, name) != NULL;
 }
 
 int
 keyserver_add_ban(struct keyserver_state *g, const char *name)
 {
+	char *copy;
+
 	if (keyserver_is_banned(g, name))
 		return 0;
-	if (make_room((void **)&g->bans, g->ban_count, &g->ban_size, sizeof(*g->bans)) == -1)
+	copy = strdup(name);
+	if (copy == NULL || sorted_insert(&g->bans, name, copy) == -1) {
+		free(copy);
 		return -1;
-	snprintf(g->bans[g->ban_count].name, sizeof(g->bans[0].name), "%s", name);
-	g->ban_count++;
+	}
 	return 0;
 }
 
 void
 keyserver_lift_ban(struct keyserver_state *g, const char *name)
 {
-	size_t i = find_ban(g, name);
-
-	if (i < g->ban_count)
-		g->bans[i] = g->bans[--g->ban_count];
+	free(sorted_remove(&g->bans, name));
 }
 
 void
@@ -184,8 +199,8 @@ put_out(struct keyserver_state *g, struct keystore_member *m, bool evicted)
 static void
 expire(struct keyserver_state *g, uint64_t time_ms)
 {
-	for (size_t i = 0; i < g->member_count; i++) {
-		struct keystore_member *m = &g->members[i];
+	for (size_t i = 0; i < g->members.count; i++) {
+		struct keystore_member *m = g->members.things[i];
 
 		if (m->until_ms == 0 || m->until_ms > time_ms)
 			continue;
@@ -211,7 +226,7 @@ end_of(const struct keyserver_member *s, const struct keyserver_request *r, uint
 static struct keystore_member *
 admit_newcomer(struct keyserver_state *g, const char *name)
 {
-	struct keystore_member new = {.leaf = 0}, *m;
+	struct keystore_member new = {.sender = g->kept.next_sender}, *m;
 
 	snprintf(new.group, sizeof(new.group), "%s", g->kept.name);
 	snprintf(new.name, sizeof(new.name), "%s", name);
@@ -227,12 +242,37 @@ admit_newcomer(struct keyserver_state *g, const char *name)
 	return m;
 }
 
+/* There is room, as it has just been taken out. */
+static void
+renumber(struct keyserver_state *g, struct keystore_member *m)
+{
+	sorted_remove(&g->by_sender, &m->sender);
+	m->sender = g->kept.next_sender;
+	keyserver_keep(g, sorted_insert(&g->by_sender, &m->sender, m));
+}
+
+static struct keystore_member *
+seat(struct keyserver_state *g, const char *name)
+{
+	struct keystore_member *m = sorted_find(&g->members, name);
+
+	if (g->kept.next_sender == UINT32_MAX)
+		return NULL;
+	if (m != NULL)
+		renumber(g, m);
+	else
+		m = admit_newcomer(g, name);
+	if (m != NULL)
+		g->kept.next_sender++;
+	return m;
+}
+
 /* Asked again for want of an answer, it gets the same one. */
 static void
 admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 {
 	const struct keyserver_member *s = keyserver_member_settings(g->ks, r->member);
-	struct keystore_member *m = find_any(g, r->member);
+	struct keystore_member *m = keyserver_find(g, r->member);
 	uint64_t until_ms;
 
 	if (s == NULL || !keyserver_may_join(s, g->kept.name)) {
@@ -243,20 +283,18 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 		r->refused = "put out by the administrator";
 		return;
 	}
-	if (m != NULL && m->until_ms != 0 && m->request == r->request)
+	if (m != NULL && m->request == r->request)
 		return;
 	if (g->kept.method == KEYMSG_SLOTTED &&
 	    keyserver_slot(g, time_ms) > keyserver_last_slot(g)) {
 		r->refused = "the group has no more slots";
 		return;
 	}
-	if (m == NULL)
-		m = admit_newcomer(g, r->member);
-	if (m == NULL || g->kept.next_sender == UINT32_MAX) {
+	m = seat(g, r->member);
+	if (m == NULL) {
 		r->refused = "the group is full";
 		return;
 	}
-	m->sender = g->kept.next_sender++;
 	m->request = r->request;
 	until_ms = end_of(s, r, time_ms);
 	/* Slots that it has cannot be taken back. */
@@ -283,19 +321,12 @@ release(struct keyserver_state *g, const struct keyserver_request *r)
 static void
 renew(struct keyserver_state *g, struct news *news)
 {
-	size_t left = 0;
+	for (size_t i = g->members.count; i-- > 0;) {
+		struct keystore_member *m = g->members.things[i];
 
-	for (size_t i = 0; i < g->member_count; i++) {
-		struct keystore_member *m = &g->members[i];
-
-		if (m->until_ms != 0) {
-			g->members[left++] = *m;
-			continue;
-		}
-		keytree_remove(g->tree, m->leaf);
-		keyserver_keep(g, keystore_delete_member(g->ks->store, g->kept.name, m->name));
+		if (m->until_ms == 0)
+			drop(g, m);
 	}
-	g->member_count = left;
 	g->kept.epoch++;
 	news->renewed = true;
 	keyserver_keep(g, keytree_renew(g->tree, g->kept.epoch, &news->wraps, &news->count));
@@ -307,11 +338,13 @@ make_change(struct keyserver_state *g, struct news *news)
 	uint64_t time_ms = keyserver_time(g->ks);
 
 	expire(g, time_ms);
-	for (size_t i = 0; i < g->request_count; i++) {
-		if (g->requests[i].type == KEYMSG_JOIN)
-			admit(g, &g->requests[i], time_ms);
+	for (size_t i = 0; i < g->requests.count; i++) {
+		struct keyserver_request *r = g->requests.things[i];
+
+		if (r->type == KEYMSG_JOIN)
+			admit(g, r, time_ms);
 		else
-			release(g, &g->requests[i]);
+			release(g, r);
 	}
 	if (g->renew)
 		renew(g, news);
@@ -340,9 +373,12 @@ answer(struct keyserver_state *g, const struct keyserver_request *r)
 static void
 answer_all(struct keyserver_state *g, bool evictions)
 {
-	for (size_t i = 0; i < g->request_count; i++)
-		if ((g->requests[i].type == KEYMSG_EVICTED) == evictions)
-			answer(g, &g->requests[i]);
+	for (size_t i = 0; i < g->requests.count; i++) {
+		const struct keyserver_request *r = g->requests.things[i];
+
+		if ((r->type == KEYMSG_EVICTED) == evictions)
+			answer(g, r);
+	}
 }
 
 /* Who is put out hears that first, and not that it cannot follow. The change is for those who were
@@ -363,12 +399,12 @@ static void on_batch(void *arg, uint64_t now_ms);
 static void
 keep_evictions(struct keyserver_state *g)
 {
-	size_t left = 0;
+	for (size_t i = g->requests.count; i-- > 0;) {
+		struct keyserver_request *r = g->requests.things[i];
 
-	for (size_t i = 0; i < g->request_count; i++)
-		if (g->requests[i].type == KEYMSG_EVICTED)
-			g->requests[left++] = g->requests[i];
-	g->request_count = left;
+		if (r->type != KEYMSG_EVICTED)
+			free(sorted_remove(&g->requests, r->member));
+	}
 }
 
 /* Nothing has happened: who asked will ask again, and nobody else sees to the rest. */
@@ -381,7 +417,7 @@ give_up(struct keyserver_state *g, uint64_t now_ms)
 		log_error("group %s: cannot be read back: %s", g->kept.name,
 		    keystore_error(g->ks->store));
 	keep_evictions(g);
-	if (g->renew || g->request_count > 0 || !g->loaded)
+	if (g->renew || g->requests.count > 0 || !g->loaded)
 		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
 }
 
@@ -391,9 +427,12 @@ await_expiry(struct keyserver_state *g, uint64_t now_ms)
 {
 	uint64_t time_ms = keyserver_time(g->ks), first_ms = time_ms + DAY_MS, wait_ms;
 
-	for (size_t i = 0; i < g->member_count; i++)
-		if (g->members[i].until_ms != 0 && g->members[i].until_ms < first_ms)
-			first_ms = g->members[i].until_ms;
+	for (size_t i = 0; i < g->members.count; i++) {
+		const struct keystore_member *m = g->members.things[i];
+
+		if (m->until_ms != 0 && m->until_ms < first_ms)
+			first_ms = m->until_ms;
+	}
 	wait_ms = first_ms > time_ms ? first_ms - time_ms : 0;
 	if (wait_ms < KEYSERVER_BATCH_MS)
 		wait_ms = KEYSERVER_BATCH_MS;
@@ -413,7 +452,7 @@ keyserver_change(struct keyserver_state *g, uint64_t now_ms)
 		give_up(g, now_ms);
 	} else {
 		tell(g, &news);
-		g->request_count = 0;
+		keyserver_clear_requests(g);
 		g->renew = g->at_once = false;
 	}
 	free(news.wraps);
@@ -442,13 +481,17 @@ keyserver_schedule(struct keyserver_state *g, uint64_t now_ms)
 int
 keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r)
 {
-	for (size_t i = 0; i < g->request_count; i++)
-		if (strcmp(g->requests[i].member, r->member) == 0) { /* its last word counts */
-			g->requests[i] = *r;
-			return 0;
-		}
-	if (make_room((void **)&g->requests, g->request_count, &g->request_size, sizeof(*r)) == -1)
+	struct keyserver_request *waiting = sorted_find(&g->requests, r->member);
+
+	if (waiting != NULL) { /* its last word counts */
+		*waiting = *r;
+		return 0;
+	}
+	waiting = malloc(sizeof(*waiting));
+	if (waiting == NULL || sorted_insert(&g->requests, r->member, waiting) == -1) {
+		free(waiting);
 		return -1;
-	g->requests[g->request_count++] = *r;
+	}
+	*waiting = *r;
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "keyserver.h"
 #include "keystore.h"
 #include "keytree.h"
+#include "sorted.h"
 #include "wheel.h"
 
 #define KEYSERVER_NO_END (UINT64_MAX >> 1) /* of a membership */
@@ -25,8 +26,18 @@ struct keyserver_request {
 	bool ban;	     /* it must not come back */
 };
 
-struct keyserver_ban {
-	char name[KEYSTORE_NAME_MAX + 1];
+struct keyserver_claim {
+	struct prefix network;
+	const struct keyserver_member *member;
+};
+
+/* The settings in order, so that nobody is searched for one by one. */
+struct keyserver_directory {
+	const struct keyserver_member **by_name;
+	size_t member_count;
+	struct keyserver_claim *claims; /* by network */
+	size_t claim_count;
+	bool has_length[128 + 1]; /* there is a claim of so many bits, of either family */
 };
 
 struct keyserver_state {
@@ -36,14 +47,11 @@ struct keyserver_state {
 	struct keytree *tree;
 	bool loaded; /* false: it could not be read back, and nobody is served */
 	bool failed; /* something of this change could not be kept */
-	/* By name. until_ms 0: it is out, but its leaf is not free yet, as it knows the keys above.
-	 */
-	struct keystore_member *members;
-	size_t member_count, member_size;
-	struct keyserver_ban *bans;
-	size_t ban_count, ban_size;
-	struct keyserver_request *requests;
-	size_t request_count, request_size;
+	/* struct keystore_member, the same in both. until_ms 0: it is out, but its leaf is not free
+	 * yet, as it knows the keys above. */
+	struct sorted members, by_sender;
+	struct sorted bans;	/* names */
+	struct sorted requests; /* struct keyserver_request, by member */
 	bool renew, at_once;
 	struct wheel_timer batch, expiry;
 };
@@ -52,7 +60,7 @@ struct keyserver {
 	struct wheel *wheel;
 	struct keystore *store;
 	struct keystore_server identity;
-	const struct keyserver_settings *settings;
+	struct keyserver_directory directory;
 	struct keyserver_callbacks callbacks;
 	struct keyserver_state **groups;
 	size_t group_count;
@@ -64,11 +72,10 @@ struct keyserver_state *keyserver_find_group(const struct keyserver *ks, const c
 
 /* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. */
 uint64_t keyserver_time(struct keyserver *ks);
-const struct keyserver_member *
-keyserver_member_settings(const struct keyserver *ks, const char *name);
-bool keyserver_may_join(const struct keyserver_member *m, const char *group);
 /* Who is in it now; NULL: not in it. */
 struct keystore_member *keyserver_find(const struct keyserver_state *g, const char *name);
+const struct keystore_member *
+keyserver_find_by_sender(const struct keyserver_state *g, uint32_t sender);
 /* Returns 0, or -1 when memory is short. */
 int keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r);
 /* A change is due when some more may have come together; and at once. */
@@ -81,9 +88,27 @@ int keyserver_add_ban(struct keyserver_state *g, const char *name);
 void keyserver_lift_ban(struct keyserver_state *g, const char *name);
 /* Notes that something of the present change failed: rc -1. */
 void keyserver_keep(struct keyserver_state *g, int rc);
-/* Returns where it is now, or NULL when memory is short. */
+/* Copies it. Returns the copy, or NULL when memory is short. */
 struct keystore_member *
 keyserver_insert(struct keyserver_state *g, const struct keystore_member *m);
+/* All of the four that are sorted. */
+void keyserver_init_lists(struct keyserver_state *g);
+void keyserver_clear_requests(struct keyserver_state *g);
+/* Those who are in the group, and who must not be. */
+void keyserver_clear_members(struct keyserver_state *g);
+
+/* keyserver_directory.c. Borrows the settings. Returns 0, or -1 when memory is short. */
+int
+keyserver_directory_init(struct keyserver_directory *d, const struct keyserver_settings *settings);
+void keyserver_directory_clear(struct keyserver_directory *d);
+/* The name of two members, if there is one. */
+const char *keyserver_directory_twice(const struct keyserver_directory *d);
+const struct keyserver_member *
+keyserver_member_settings(const struct keyserver *ks, const char *name);
+bool keyserver_may_join(const struct keyserver_member *m, const char *group);
+/* The one whose prefix is the longest, as with routes, of those who are in it now. */
+const struct keystore_member *
+keyserver_find_by_address(const struct keyserver_state *g, const struct addr *a);
 
 /* keyserver_load.c. From the store, or new if it is not there. Returns NULL: see keystore_error().
  */

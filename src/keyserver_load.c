@@ -60,26 +60,42 @@ see_node(void *arg, struct keytree_node node, const uint8_t key[AEAD_KEY_LEN])
 	return keytree_restore(g->tree, node, key);
 }
 
+/* A sender id of two, or one that is to be handed out again. */
+static bool
+has_bad_senders(const struct keyserver_state *g)
+{
+	uint32_t before = 0;
+
+	for (size_t i = 0; i < g->by_sender.count; i++) {
+		const struct keystore_member *m = g->by_sender.things[i];
+
+		if (m->sender <= before || m->sender >= g->kept.next_sender)
+			return true;
+		before = m->sender;
+	}
+	return false;
+}
+
 /* A member whose leaf is somebody else's, or nobody's, would be given the wrong keys. */
 static bool
 is_consistent(const struct keyserver_state *g)
 {
-	for (size_t i = 0; i < g->member_count; i++)
-		if (!keytree_has(g->tree, g->members[i].leaf))
+	for (size_t i = 0; i < g->members.count; i++) {
+		const struct keystore_member *m = g->members.things[i];
+
+		if (!keytree_has(g->tree, m->leaf))
 			return false;
-	return keytree_count(g->tree) == g->member_count && keytree_is_whole(g->tree);
+	}
+	return keytree_count(g->tree) == g->members.count && keytree_is_whole(g->tree) &&
+	       !has_bad_senders(g);
 }
 
 static void
 unload(struct keyserver_state *g)
 {
 	keytree_free(g->tree);
-	free(g->members);
-	free(g->bans);
 	g->tree = NULL;
-	g->members = NULL;
-	g->bans = NULL;
-	g->member_count = g->member_size = g->ban_count = g->ban_size = 0;
+	keyserver_clear_members(g);
 }
 
 static int
@@ -146,6 +162,7 @@ keyserver_group_new(struct keyserver *ks, const struct keyserver_group *settings
 	if (g == NULL)
 		return NULL;
 	g->ks = ks;
+	keyserver_init_lists(g);
 	g->lease_s = settings->lease_s;
 	snprintf(g->kept.name, sizeof(g->kept.name), "%s", settings->name);
 	if (exists(g, &has) == -1 || (!has && create(g, settings) == -1) ||
@@ -164,7 +181,7 @@ keyserver_group_free(struct keyserver_state *g)
 	wheel_cancel(g->ks->wheel, &g->batch);
 	wheel_cancel(g->ks->wheel, &g->expiry);
 	unload(g);
-	free(g->requests);
+	keyserver_clear_requests(g);
 	aead_wipe(g, sizeof(*g));
 	free(g);
 }

@@ -590,6 +590,111 @@ START_TEST(keyserver_tells_who_is_who)
 }
 END_TEST
 
+static void
+expect_entry(struct keymsg *m, const char *name)
+{
+	ask(0, m);
+	if (name == NULL) {
+		expect_refused(0, "no such member");
+		return;
+	}
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_ENTRY);
+	ck_assert_str_eq(clients[0].last.name, name);
+}
+
+static void
+expect_owner(const char *address, const char *name)
+{
+	struct keymsg m = {.type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_ADDRESS)};
+
+	ck_assert_int_eq(addr_parse(address, &m.address), 0);
+	expect_entry(&m, name);
+}
+
+static void
+expect_sender(uint32_t sender, const char *name)
+{
+	struct keymsg m = {
+	    .type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_SENDER), .sender = sender};
+
+	expect_entry(&m, name);
+}
+
+/* "b" forwards for a network that "a" forwards for a part of, and "c" has an address there. */
+START_TEST(keyserver_finds_the_longest_prefix_of_those_who_are_in)
+{
+	static const char *const texts[][2] = {{"10.9.1.0/24", "fd00:9:1::/48"},
+	    {"10.9.0.0/16", "fd00:9::/32"}, {"10.9.1.7/32", "fd00:9:1::7/128"}};
+	struct prefix claims[3][2];
+	char *error;
+
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t j = 0; j < 2; j++)
+			ck_assert_int_eq(prefix_parse(texts[i][j], &claims[i][j]), 0);
+		w.members[i].prefixes = claims[i];
+		w.members[i].prefix_count = 2;
+	}
+	begin(_i);
+	join_all(3);
+	expect_owner("10.9.1.7", "c");
+	expect_owner("10.9.1.8", "a");
+	expect_owner("10.9.2.7", "b");
+	expect_owner("10.8.2.7", NULL);
+	expect_owner("fd00:9:1::7", "c");
+	expect_owner("fd00:9:1::8", "a");
+	expect_owner("fd00:9:2::7", "b");
+	leave(2);
+	expect_owner("10.9.1.7", "a");
+	w.members[0].prefix_count = 0;
+	ck_assert_int_eq(keyserver_configure(w.server, &w.settings, w.now_ms, &error), 0);
+	expect_owner("10.9.1.7", "b");
+	expect_owner("fd00:9:1::7", "b");
+}
+END_TEST
+
+/* The same address in another group is somebody else's. */
+START_TEST(keyserver_tells_groups_apart)
+{
+	static const char *const work[] = {"work"};
+	struct keymsg m = {.type = KEYMSG_JOIN,
+	    .request = 1,
+	    .has = KEYMSG_HAS(KEYMSG_WANTED) | KEYMSG_HAS(KEYMSG_VERIFY_KEY),
+	    .group = "work"};
+
+	w.members[1].groups = work;
+	w.members[1].prefixes = w.members[2].prefixes;
+	begin(_i);
+	ask(1, &m);
+	join(2);
+	join(0);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_JOINED);
+	expect_owner("10.0.1.3", "c");
+}
+END_TEST
+
+/* Each has a sender id of its own, also after many changes. */
+START_TEST(keyserver_finds_sender_ids_that_are_in_use_alone)
+{
+	uint32_t old;
+
+	begin(_i);
+	join_all(4);
+	old = clients[1].sender;
+	join(1);
+	leave(2);
+	expect_sender(old, NULL);
+	expect_sender(clients[2].sender, NULL);
+	for (size_t i = 0; i < 4; i++)
+		if (i != 2)
+			expect_sender(clients[i].sender, w.members[i].name);
+	stop();
+	start();
+	pass(KEYSERVER_BATCH_MS);
+	expect_sender(clients[1].sender, "b");
+	expect_sender(clients[3].sender, "d");
+}
+END_TEST
+
 /* Restarts. */
 
 START_TEST(keyserver_goes_on_after_a_restart)
@@ -676,6 +781,29 @@ START_TEST(keyserver_keeps_the_method_of_a_group)
 }
 END_TEST
 
+START_TEST(keyserver_refuses_two_of_one_name)
+{
+	struct keyserver_settings other;
+	char *error;
+
+	begin(KEYMSG_UPDATE);
+	join_all(3);
+	other = w.settings;
+	w.groups[1].name = "home";
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), -1);
+	ck_assert_str_eq(error, "group home: there are two of this name");
+	free(error);
+	w.groups[1].name = "work";
+	w.members[4].name = "b";
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), -1);
+	ck_assert_str_eq(error, "member b: there are two of this name");
+	free(error);
+	w.members[4].name = "e";
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), 0);
+	expect_all_read(0, 2);
+}
+END_TEST
+
 static void
 add_for_each_method(TCase *tc, const TTest *test)
 {
@@ -707,10 +835,14 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_renews_leases_of_members);
 	add_for_each_method(tc, keyserver_helps_who_missed_a_change);
 	add_for_each_method(tc, keyserver_tells_who_is_who);
+	add_for_each_method(tc, keyserver_finds_the_longest_prefix_of_those_who_are_in);
+	add_for_each_method(tc, keyserver_tells_groups_apart);
+	add_for_each_method(tc, keyserver_finds_sender_ids_that_are_in_use_alone);
 	add_for_each_method(tc, keyserver_goes_on_after_a_restart);
 	add_for_each_method(tc, keyserver_never_goes_back_in_time);
 	add_for_each_method(tc, keyserver_evicts_who_is_not_in_the_settings_any_more);
 	tcase_add_test(tc, keyserver_keeps_the_method_of_a_group);
+	tcase_add_test(tc, keyserver_refuses_two_of_one_name);
 	return tc;
 }
 

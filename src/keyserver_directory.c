@@ -1,0 +1,164 @@
+/*
+ * Who is in the settings: by name, and by address.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "keyserver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyserver_internal.h"
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const struct keyserver_member *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+/* Without host bits, and a struct of bytes alone. */
+static int
+compare_networks(const struct prefix *a, const struct prefix *b)
+{
+	return memcmp(a, b, sizeof(*a));
+}
+
+/* Two in different groups may have the same. */
+static int
+compare_claims(const void *a, const void *b)
+{
+	const struct keyserver_claim *x = a, *y = b;
+	int order = compare_networks(&x->network, &y->network);
+
+	return order != 0 ? order : strcmp(x->member->name, y->member->name);
+}
+
+static size_t
+count_prefixes(const struct keyserver_settings *s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->member_count; i++)
+		count += s->members[i].prefix_count;
+	return count;
+}
+
+static void
+add_claims(struct keyserver_directory *d, const struct keyserver_member *m)
+{
+	for (size_t i = 0; i < m->prefix_count; i++) {
+		d->claims[d->claim_count++] =
+		    (struct keyserver_claim){prefix_network(&m->prefixes[i]), m};
+		d->has_length[m->prefixes[i].len] = true;
+	}
+}
+
+int
+keyserver_directory_init(struct keyserver_directory *d, const struct keyserver_settings *s)
+{
+	memset(d, 0, sizeof(*d));
+	d->by_name = calloc(s->member_count + 1, sizeof(*d->by_name));
+	d->claims = calloc(count_prefixes(s) + 1, sizeof(*d->claims));
+	if (d->by_name == NULL || d->claims == NULL) {
+		keyserver_directory_clear(d);
+		return -1;
+	}
+	for (size_t i = 0; i < s->member_count; i++) {
+		d->by_name[d->member_count++] = &s->members[i];
+		add_claims(d, &s->members[i]);
+	}
+	qsort(d->by_name, d->member_count, sizeof(*d->by_name), compare_names);
+	qsort(d->claims, d->claim_count, sizeof(*d->claims), compare_claims);
+	return 0;
+}
+
+void
+keyserver_directory_clear(struct keyserver_directory *d)
+{
+	free(d->by_name);
+	free(d->claims);
+	memset(d, 0, sizeof(*d));
+}
+
+const char *
+keyserver_directory_twice(const struct keyserver_directory *d)
+{
+	for (size_t i = 1; i < d->member_count; i++)
+		if (strcmp(d->by_name[i - 1]->name, d->by_name[i]->name) == 0)
+			return d->by_name[i]->name;
+	return NULL;
+}
+
+const struct keyserver_member *
+keyserver_member_settings(const struct keyserver *ks, const char *name)
+{
+	const struct keyserver_directory *d = &ks->directory;
+	const struct keyserver_member wanted = {.name = name}, *key = &wanted;
+	const struct keyserver_member **found =
+	    bsearch(&key, d->by_name, d->member_count, sizeof(*d->by_name), compare_names);
+
+	return found != NULL ? *found : NULL;
+}
+
+bool
+keyserver_may_join(const struct keyserver_member *m, const char *group)
+{
+	for (size_t i = 0; i < m->group_count; i++)
+		if (strcmp(m->groups[i], group) == 0)
+			return true;
+	return false;
+}
+
+/* The first claim to this network, or the one behind where it would be. */
+static size_t
+place_of(const struct keyserver_directory *d, const struct prefix *network)
+{
+	size_t low = 0, high = d->claim_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_networks(&d->claims[middle].network, network) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static const struct keystore_member *
+find_with(const struct keyserver_state *g, const struct prefix *network)
+{
+	const struct keyserver_directory *d = &g->ks->directory;
+
+	for (size_t i = place_of(d, network); i < d->claim_count; i++) {
+		const struct keystore_member *m;
+
+		if (compare_networks(&d->claims[i].network, network) != 0)
+			break;
+		m = keyserver_find(g, d->claims[i].member->name);
+		if (m != NULL)
+			return m;
+	}
+	return NULL;
+}
+
+const struct keystore_member *
+keyserver_find_by_address(const struct keyserver_state *g, const struct addr *a)
+{
+	const struct keystore_member *m = NULL;
+
+	for (int len = addr_bits(a); m == NULL && len >= 0; len--) {
+		struct prefix p = {.addr = *a, .len = (uint8_t)len};
+
+		if (!g->ks->directory.has_length[len])
+			continue;
+		p = prefix_network(&p);
+		m = find_with(g, &p);
+	}
+	return m;
+}
