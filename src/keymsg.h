@@ -75,7 +75,7 @@ struct keymsg {
 	char group[KEYMSG_GROUP_MAX + 1];
 	uint64_t wanted_s;		  /* of membership */
 	uint64_t granted_s;		  /* from now */
-	uint8_t verify_key[AEAD_KEY_LEN]; /* Ed25519, of the member */
+	uint8_t verify_key[AEAD_KEY_LEN]; /* Ed25519, of a member that signs */
 	uint8_t server_key[AEAD_KEY_LEN]; /* Ed25519, of the server */
 	uint8_t public_key[AEAD_KEY_LEN]; /* X25519, of the member asked for */
 	uint32_t sender;		  /* a member's id on the wire */
@@ -90,7 +90,8 @@ struct keymsg {
 	uint32_t lease_s;
 	uint64_t time_ms; /* server's time */
 	struct addr address;
-	struct prefix prefixes[KEYMSG_PREFIXES_MAX]; /* that a member has, or forwards for */
+	/* Of a join: what the member has, and forwards for; of an entry: what it may. */
+	struct prefix prefixes[KEYMSG_PREFIXES_MAX];
 	size_t prefix_count;
 	char name[KEYMSG_TEXT_MAX + 1], reason[KEYMSG_TEXT_MAX + 1];
 	uint64_t nonce;

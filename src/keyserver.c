@@ -28,8 +28,10 @@ keyserver_find_group(const struct keyserver *ks, const char *name)
 static void
 queue(struct keyserver_state *g, const char *member, const struct keymsg *m)
 {
-	struct keyserver_request r = {
-	    .type = m->type, .request = m->request, .wanted_s = m->wanted_s};
+	struct keyserver_request r = {.type = m->type,
+	    .request = m->request,
+	    .wanted_s = m->wanted_s,
+	    .has_verify_key = (m->has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) != 0};
 
 	snprintf(r.member, sizeof(r.member), "%s", member);
 	memcpy(r.verify_key, m->verify_key, sizeof(r.verify_key));
@@ -38,11 +40,16 @@ queue(struct keyserver_state *g, const char *member, const struct keymsg *m)
 }
 
 static void
-serve(struct keyserver_state *g, const char *member, const struct keymsg *m, uint64_t now_ms)
+serve(struct keyserver_state *g, const struct keyserver_member *s, const struct keymsg *m,
+    uint64_t now_ms)
 {
-	const struct keystore_member *in = keyserver_find(g, member);
+	const struct keystore_member *in = keyserver_find(g, s->name);
+	const char *member = s->name;
+	char reason[KEYMSG_TEXT_MAX + 1];
 
-	if (m->type == KEYMSG_JOIN || m->type == KEYMSG_LEAVE) {
+	if (m->type == KEYMSG_JOIN && !keyserver_owns(s, m, reason)) {
+		keyserver_refuse(g->ks, member, g->kept.name, m->request, reason);
+	} else if (m->type == KEYMSG_JOIN || m->type == KEYMSG_LEAVE) {
 		queue(g, member, m);
 		keyserver_schedule(g, now_ms);
 	} else if (in == NULL || in->until_ms <= keyserver_time(g->ks)) {
@@ -81,7 +88,7 @@ keyserver_receive(
 	else if (s == NULL || !keyserver_may_join(s, m.group))
 		keyserver_refuse(ks, member, m.group, m.request, "not allowed");
 	else if (g->loaded) /* otherwise it asks again */
-		serve(g, member, &m, now_ms);
+		serve(g, s, &m, now_ms);
 	keymsg_clear(&m);
 }
 

@@ -116,6 +116,12 @@ add_slots(struct keymsg *m, struct keyserver_state *g, const struct keystore_mem
 	aead_wipe(&root, sizeof(root));
 }
 
+static uint64_t
+seconds_left(const struct keystore_member *m, uint64_t time_ms)
+{
+	return m->until_ms > time_ms ? (m->until_ms - time_ms) / 1000 : 0;
+}
+
 void
 keyserver_send_joined(
     struct keyserver_state *g, const struct keystore_member *member, uint32_t request)
@@ -129,7 +135,7 @@ keyserver_send_joined(
 		 KEYMSG_HAS(KEYMSG_SERVER_KEY);
 	m.method = (enum keymsg_method)g->kept.method;
 	m.sender = member->sender;
-	m.granted_s = (member->until_ms - m.time_ms) / 1000;
+	m.granted_s = seconds_left(member, m.time_ms);
 	memcpy(m.server_key, g->ks->identity.sign_public, sizeof(m.server_key));
 	keytree_path(g->tree, member->leaf, &m.path);
 	if (m.method == KEYMSG_SLOTTED)
@@ -159,8 +165,11 @@ keyserver_look_up(struct keyserver_state *g, const char *member, const struct ke
 						  : keyserver_find_by_address(g, &asked->address);
 	const struct keyserver_member *s =
 	    found != NULL ? keyserver_member_settings(g->ks, found->name) : NULL;
+	uint64_t time_ms = keyserver_time(g->ks);
 	struct keymsg m;
 
+	if (s != NULL && found->until_ms <= time_ms)
+		s = NULL;
 	begin(&m, s != NULL ? KEYMSG_ENTRY : KEYMSG_REFUSED, g->kept.name, asked->request);
 	m.has |= asked->has & (KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_ADDRESS));
 	m.sender = asked->sender;
@@ -171,10 +180,14 @@ keyserver_look_up(struct keyserver_state *g, const char *member, const struct ke
 		return;
 	}
 	m.has |= KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_PUBLIC_KEY) |
-		 KEYMSG_HAS(KEYMSG_VERIFY_KEY) | KEYMSG_HAS(KEYMSG_NAME);
+		 KEYMSG_HAS(KEYMSG_GRANTED) | KEYMSG_HAS(KEYMSG_NAME);
 	m.sender = found->sender;
 	memcpy(m.public_key, s->public_key, sizeof(m.public_key));
-	memcpy(m.verify_key, found->verify_key, sizeof(m.verify_key));
+	m.granted_s = seconds_left(found, time_ms);
+	if (found->has_verify_key) {
+		m.has |= KEYMSG_HAS(KEYMSG_VERIFY_KEY);
+		memcpy(m.verify_key, found->verify_key, sizeof(m.verify_key));
+	}
 	snprintf(m.name, sizeof(m.name), "%s", found->name);
 	while (m.prefix_count < s->prefix_count && m.prefix_count < KEYMSG_PREFIXES_MAX) {
 		m.prefixes[m.prefix_count] = s->prefixes[m.prefix_count];

@@ -7,6 +7,7 @@
 
 #include "keyserver.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,62 @@ keyserver_may_join(const struct keyserver_member *m, const char *group)
 	for (size_t i = 0; i < m->group_count; i++)
 		if (strcmp(m->groups[i], group) == 0)
 			return true;
+	return false;
+}
+
+/* Addresses that a member names. */
+
+static bool
+is_within(const struct keyserver_member *m, const struct prefix *p)
+{
+	for (size_t i = 0; i < m->prefix_count; i++)
+		if (p->len >= m->prefixes[i].len && prefix_contains(&m->prefixes[i], &p->addr))
+			return true;
+	return false;
+}
+
+/* A host without its length. buf has PREFIX_TEXT_MAX bytes. */
+static const char *
+format(const struct prefix *p, char *buf)
+{
+	struct prefix network = prefix_network(p);
+
+	return p->len == addr_bits(&p->addr) ? addr_format(&p->addr, buf)
+					     : prefix_format(&network, buf);
+}
+
+/* As many as there is room for. */
+static void
+append_prefixes(char *text, size_t size, const struct keyserver_member *m)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < m->prefix_count; i++) {
+		char one[PREFIX_TEXT_MAX];
+
+		if (len + 2 * strlen(", ") + PREFIX_TEXT_MAX + strlen("...") >= size) {
+			snprintf(text + len, size - len, ", ...");
+			return;
+		}
+		len += (size_t)snprintf(text + len, size - len, "%s%s", i == 0 ? "" : ", ",
+		    format(&m->prefixes[i], one));
+	}
+}
+
+bool
+keyserver_owns(const struct keyserver_member *m, const struct keymsg *named, char *reason)
+{
+	size_t size = KEYMSG_TEXT_MAX + 1, i = 0;
+	char text[PREFIX_TEXT_MAX];
+
+	while (i < named->prefix_count && is_within(m, &named->prefixes[i]))
+		i++;
+	if (i == named->prefix_count)
+		return true;
+	snprintf(reason, size, "address %s is not one of this member's: %s",
+	    format(&named->prefixes[i], text),
+	    m->prefix_count > 0 ? "allowed are " : "it has none");
+	append_prefixes(reason, size, m);
 	return false;
 }
 

@@ -300,6 +300,7 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 	/* Slots that it has cannot be taken back. */
 	if (g->kept.method != KEYMSG_SLOTTED || until_ms > m->until_ms)
 		m->until_ms = until_ms;
+	m->has_verify_key = r->has_verify_key;
 	memcpy(m->verify_key, r->verify_key, sizeof(m->verify_key));
 	keyserver_keep(g, keystore_put_member(g->ks->store, m));
 }

@@ -20,6 +20,7 @@ struct keyserver_request {
 	char member[KEYSTORE_NAME_MAX + 1];
 	uint32_t request;
 	uint64_t wanted_s;
+	bool has_verify_key;
 	uint8_t verify_key[AEAD_KEY_LEN];
 	const char *refused; /* why it came to nothing; NULL: it did not */
 	const char *reason;  /* of an eviction */
@@ -106,6 +107,9 @@ const char *keyserver_directory_twice(const struct keyserver_directory *d);
 const struct keyserver_member *
 keyserver_member_settings(const struct keyserver *ks, const char *name);
 bool keyserver_may_join(const struct keyserver_member *m, const char *group);
+/* Whether all addresses that the message names are this member's; if not, reason (with room for
+ * KEYMSG_TEXT_MAX + 1) tells which one is not. */
+bool keyserver_owns(const struct keyserver_member *m, const struct keymsg *named, char *reason);
 /* The one whose prefix is the longest, as with routes, of those who are in it now. */
 const struct keystore_member *
 keyserver_find_by_address(const struct keyserver_state *g, const struct addr *a);

@@ -317,7 +317,8 @@ keystore_put_member(struct keystore *s, const struct keystore_member *m)
 	bind_number(st, 4, m->sender);
 	bind_number(st, 5, m->request);
 	bind_number(st, 6, m->until_ms);
-	bind_key(st, 7, m->verify_key);
+	if (m->has_verify_key)
+		bind_key(st, 7, m->verify_key);
 	return run(s, st);
 }
 
@@ -376,9 +377,12 @@ read_member(struct keystore *s, sqlite3_stmt *st, struct keystore_member *m)
 	    .sender = (uint32_t)sqlite3_column_int64(st, 3),
 	    .request = (uint32_t)sqlite3_column_int64(st, 4),
 	    .until_ms = (uint64_t)sqlite3_column_int64(st, 5),
+	    .has_verify_key = sqlite3_column_type(st, 6) != SQLITE_NULL,
 	};
 	if (column_name(s, st, 0, m->group) == -1 || column_name(s, st, 1, m->name) == -1)
 		return -1;
+	if (!m->has_verify_key)
+		return 0;
 	return column_key(s, st, 6, m->verify_key, sizeof(m->verify_key));
 }
 

@@ -31,7 +31,7 @@ static const char schema[] =
     "  WITHOUT ROWID;"
     "CREATE TABLE members (grp TEXT NOT NULL REFERENCES groups ON DELETE CASCADE, "
     "  name TEXT NOT NULL, leaf INTEGER NOT NULL, sender INTEGER NOT NULL, "
-    "  request INTEGER NOT NULL, until_ms INTEGER NOT NULL, verify_key BLOB NOT NULL, "
+    "  request INTEGER NOT NULL, until_ms INTEGER NOT NULL, verify_key BLOB, "
     "  PRIMARY KEY (grp, name)) WITHOUT ROWID;"
     "CREATE TABLE bans (grp TEXT NOT NULL REFERENCES groups ON DELETE CASCADE, "
     "  name TEXT NOT NULL, PRIMARY KEY (grp, name)) WITHOUT ROWID;"

@@ -15,6 +15,7 @@
 #include "backoff.h"
 #include "keytree.h"
 #include "rekey.h"
+#include "util.h"
 #include "wheel.h"
 
 /* So much before its time is over it joins again: a twentieth, and no more than this. */
@@ -25,6 +26,8 @@ struct member {
 	struct member_params params;
 	struct member_callbacks callbacks;
 	char group[KEYMSG_GROUP_MAX + 1];
+	uint8_t verify_key[AEAD_KEY_LEN];
+	struct prefix prefixes[KEYMSG_PREFIXES_MAX];
 	enum member_state state;
 	struct groupkey keys;
 	struct keytree_path path;
@@ -46,6 +49,24 @@ struct member {
 	uint64_t hinted_ms;
 };
 
+/* What the parameters point to is ours from now on. */
+static void
+copy_params(struct member *m, const struct member_params *params)
+{
+	m->params = *params;
+	snprintf(m->group, sizeof(m->group), "%s", params->group);
+	m->params.group = m->group;
+	if (params->verify_key != NULL) {
+		memcpy(m->verify_key, params->verify_key, sizeof(m->verify_key));
+		m->params.verify_key = m->verify_key;
+	}
+	if (m->params.prefix_count > ARRAY_LEN(m->prefixes))
+		m->params.prefix_count = ARRAY_LEN(m->prefixes);
+	for (size_t i = 0; i < m->params.prefix_count; i++)
+		m->prefixes[i] = params->prefixes[i];
+	m->params.prefixes = m->prefixes;
+}
+
 struct member *
 member_new(const struct member_params *params, const struct member_callbacks *callbacks)
 {
@@ -53,10 +74,8 @@ member_new(const struct member_params *params, const struct member_callbacks *ca
 
 	if (m == NULL)
 		return NULL;
-	m->params = *params;
+	copy_params(m, params);
 	m->callbacks = *callbacks;
-	snprintf(m->group, sizeof(m->group), "%s", params->group);
-	m->params.group = m->group;
 	groupkey_init(&m->keys, m->group);
 	backoff_init(&m->backoff, MEMBER_RETRY_MIN_MS, MEMBER_RETRY_MAX_MS);
 	m->last_request = aead_random_u32();
@@ -102,6 +121,21 @@ say(struct member *m, const struct keymsg *k)
 	m->callbacks.send(m->callbacks.arg, message, len);
 }
 
+static void
+add_wishes(struct keymsg *k, const struct member_params *p)
+{
+	k->has |= KEYMSG_HAS(KEYMSG_WANTED);
+	k->wanted_s = p->wanted_s;
+	if (p->verify_key != NULL) {
+		k->has |= KEYMSG_HAS(KEYMSG_VERIFY_KEY);
+		memcpy(k->verify_key, p->verify_key, sizeof(k->verify_key));
+	}
+	for (size_t i = 0; i < p->prefix_count; i++) {
+		k->has |= KEYMSG_HAS(KEYMSG_PREFIX);
+		k->prefixes[k->prefix_count++] = p->prefixes[i];
+	}
+}
+
 static void on_retry(void *arg, uint64_t now_ms);
 
 static void
@@ -111,9 +145,7 @@ say_question(struct member *m, uint64_t now_ms)
 
 	begin(m, &k, m->question, m->request);
 	if (m->question == KEYMSG_JOIN) {
-		k.has |= KEYMSG_HAS(KEYMSG_WANTED) | KEYMSG_HAS(KEYMSG_VERIFY_KEY);
-		k.wanted_s = m->params.wanted_s;
-		memcpy(k.verify_key, m->params.verify_key, sizeof(k.verify_key));
+		add_wishes(&k, &m->params);
 	} else if (m->question == KEYMSG_CATCH_UP) {
 		k.has |= KEYMSG_HAS(KEYMSG_EPOCH);
 		k.epoch = groupkey_newest(&m->keys);

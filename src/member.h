@@ -36,7 +36,12 @@ struct member_params {
 	struct wheel *wheel; /* borrowed; its times are of a clock that runs on in standby */
 	const char *group;   /* copied */
 	uint64_t wanted_s;   /* of membership; 0: as much as there is */
-	uint8_t verify_key[AEAD_KEY_LEN];
+	/* Copied; Ed25519, by which the others verify what we send to all. NULL: we do not sign. */
+	const uint8_t *verify_key;
+	/* Copied; KEYMSG_PREFIXES_MAX at most. Our addresses, as hosts, and what we forward for:
+	 * the server does not let us in if one is not ours. */
+	const struct prefix *prefixes;
+	size_t prefix_count;
 };
 
 struct member_callbacks {

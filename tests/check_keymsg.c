@@ -179,6 +179,7 @@ static const struct {
 	uint32_t has; /* beside the group */
 } vectors[] = {
     {"keymsg_join", KEYMSG_JOIN, HAS(WANTED) | HAS(VERIFY_KEY) | HAS(PREFIX)},
+    {"keymsg_join_unsigned", KEYMSG_JOIN, HAS(WANTED) | HAS(PREFIX)},
     {"keymsg_leave", KEYMSG_LEAVE, 0},
     {"keymsg_catch_up", KEYMSG_CATCH_UP, HAS(EPOCH)},
     {"keymsg_renew", KEYMSG_RENEW, HAS(EPOCH) | HAS(NONCE)},
@@ -189,6 +190,7 @@ static const struct {
     {"keymsg_left", KEYMSG_LEFT, 0},
     {"keymsg_lease", KEYMSG_LEASE, HAS_LEASE | HAS(NONCE)},
     {"keymsg_entry", KEYMSG_ENTRY, HAS_ENTRY | HAS(VERIFY_KEY)},
+    {"keymsg_entry_unsigned", KEYMSG_ENTRY, HAS_ENTRY},
     {"keymsg_evicted", KEYMSG_EVICTED, HAS(REASON)},
     {"keymsg_refused", KEYMSG_REFUSED, HAS(REASON)},
 };
@@ -247,7 +249,7 @@ START_TEST(keymsg_needs_what_its_type_needs)
 		enum keymsg_type type;
 		enum keymsg_field field;
 	} needed[] = {{KEYMSG_LEAVE, KEYMSG_GROUP}, {KEYMSG_JOIN, KEYMSG_WANTED},
-	    {KEYMSG_JOIN, KEYMSG_VERIFY_KEY}, {KEYMSG_CATCH_UP, KEYMSG_EPOCH},
+	    {KEYMSG_ENTRY, KEYMSG_GRANTED}, {KEYMSG_CATCH_UP, KEYMSG_EPOCH},
 	    {KEYMSG_RENEW, KEYMSG_NONCE}, {KEYMSG_JOINED, KEYMSG_PATH},
 	    {KEYMSG_JOINED, KEYMSG_SLOTS}, {KEYMSG_JOINED, KEYMSG_COVER},
 	    {KEYMSG_LEASE, KEYMSG_TIME}, {KEYMSG_ENTRY, KEYMSG_SENDER},

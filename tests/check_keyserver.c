@@ -372,6 +372,80 @@ START_TEST(keyserver_refuses_who_may_not)
 }
 END_TEST
 
+static void
+ask_join_with(size_t i, uint32_t request, const char *const *texts, size_t count)
+{
+	struct keymsg m = {.type = KEYMSG_JOIN,
+	    .request = request,
+	    .has = KEYMSG_HAS(KEYMSG_WANTED),
+	    .prefix_count = count};
+
+	if (count > 0)
+		m.has |= KEYMSG_HAS(KEYMSG_PREFIX);
+	for (size_t j = 0; j < count; j++)
+		ck_assert_int_eq(prefix_parse(texts[j], &m.prefixes[j]), 0);
+	ask(i, &m);
+}
+
+START_TEST(keyserver_refuses_addresses_of_others)
+{
+	static const char *const own[] = {"10.0.1.2", "10.2.0.0/16", "10.2.7.1", "fd00:2:1::/64"};
+	static const struct {
+		const char *claimed[2], *reason;
+	} others[] = {
+	    {{"10.0.1.2", "10.0.0.9"}, "address 10.0.0.9 is not one of this member's: "
+				       "allowed are 10.0.1.2, 10.2.0.0/16, fd00:2::/32"},
+	    {{"10.2.0.0/16", "10.2.0.0/15"}, "address 10.2.0.0/15 is not"},
+	    {{"10.0.1.2/24", "10.0.1.2"}, "address 10.0.1.0/24 is not"},
+	    {{"10.0.1.2", "::/0"}, "address ::/0 is not"},
+	};
+	struct prefix allowed[3];
+
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+		ck_assert_int_eq(prefix_parse(i == 0   ? "10.0.1.2"
+					      : i == 1 ? "10.2.0.0/16"
+						       : "fd00:2::/32",
+				     &allowed[i]),
+		    0);
+	w.members[1].prefixes = allowed;
+	w.members[1].prefix_count = ARRAY_LEN(allowed);
+	begin(_i);
+	for (uint32_t i = 0; i < ARRAY_LEN(others); i++) {
+		ask_join_with(1, i, others[i].claimed, 2);
+		expect_refused(1, others[i].reason);
+	}
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(facts().members, 0);
+	ask_join_with(1, 9, own, ARRAY_LEN(own));
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_JOINED);
+	w.members[2].prefix_count = 0;
+	ask_join_with(2, 1, own, 1);
+	expect_refused(2, "address 10.0.1.2 is not one of this member's: it has none");
+}
+END_TEST
+
+/* More than a text can hold: those at the beginning. */
+START_TEST(keyserver_names_as_many_addresses_as_there_is_room_for)
+{
+	static const char *const foreign[] = {"2001:db8:ffff:ffff:ffff:ffff:ffff:1"};
+	struct prefix allowed[40];
+
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+		char text[PREFIX_TEXT_MAX];
+
+		snprintf(text, sizeof(text), "fd00:1111:2222:3333:4444:5555:6666:%zu/127", i * 2);
+		ck_assert_int_eq(prefix_parse(text, &allowed[i]), 0);
+	}
+	w.members[1].prefixes = allowed;
+	w.members[1].prefix_count = ARRAY_LEN(allowed);
+	begin(_i);
+	ask_join_with(1, 1, foreign, 1);
+	expect_refused(1, "allowed are fd00:1111:2222:3333:4444:5555:6666:0/127, ");
+	expect_refused(1, "/127, ...");
+}
+END_TEST
+
 START_TEST(keyserver_ignores_what_makes_no_sense)
 {
 	static const uint8_t rubbish[] = {0x01, 0, 0};
@@ -586,6 +660,41 @@ START_TEST(keyserver_tells_who_is_who)
 	ck_assert_str_eq(clients[0].last.name, "b");
 	ck_assert_int_eq(addr_parse("10.0.1.4", &m.address), 0); /* not a member now */
 	ask(0, &m);
+	expect_refused(0, "no such member");
+}
+END_TEST
+
+/* One that signs and one that does not; and how long they stay. */
+START_TEST(keyserver_tells_by_what_and_how_long_somebody_is_known)
+{
+	struct keymsg m = {.type = KEYMSG_JOIN,
+	    .request = 1,
+	    .has = KEYMSG_HAS(KEYMSG_WANTED) | KEYMSG_HAS(KEYMSG_VERIFY_KEY),
+	    .wanted_s = 60,
+	    .verify_key = {1, 2, 3}};
+	struct keymsg who = {.type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_SENDER)};
+
+	begin(_i);
+	ask(1, &m);
+	ask_join_with(2, 1, NULL, 0);
+	join(0);
+	stop();
+	start();
+	pass(10000);
+	who.sender = clients[1].sender;
+	ask(0, &who);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_ENTRY);
+	ck_assert((clients[0].last.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) != 0);
+	ck_assert_mem_eq(clients[0].last.verify_key, m.verify_key, AEAD_KEY_LEN);
+	ck_assert_uint_ge(clients[0].last.granted_s, 49);
+	ck_assert_uint_le(clients[0].last.granted_s, 51);
+	who.sender = clients[2].sender;
+	ask(0, &who);
+	ck_assert_str_eq(clients[0].last.name, "c");
+	ck_assert((clients[0].last.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) == 0);
+	who.sender = clients[1].sender;
+	w.wall_ms += 50000; /* before the server has come to it */
+	ask(0, &who);
 	expect_refused(0, "no such member");
 }
 END_TEST
@@ -825,6 +934,8 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_joins_again);
 	add_for_each_method(tc, keyserver_grants_no_more_time_than_allowed);
 	add_for_each_method(tc, keyserver_refuses_who_may_not);
+	add_for_each_method(tc, keyserver_refuses_addresses_of_others);
+	add_for_each_method(tc, keyserver_names_as_many_addresses_as_there_is_room_for);
 	add_for_each_method(tc, keyserver_ignores_what_makes_no_sense);
 	add_for_each_method(tc, keyserver_lets_members_leave);
 	add_for_each_method(tc, keyserver_evicts_at_once);
@@ -835,6 +946,7 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_renews_leases_of_members);
 	add_for_each_method(tc, keyserver_helps_who_missed_a_change);
 	add_for_each_method(tc, keyserver_tells_who_is_who);
+	add_for_each_method(tc, keyserver_tells_by_what_and_how_long_somebody_is_known);
 	add_for_each_method(tc, keyserver_finds_the_longest_prefix_of_those_who_are_in);
 	add_for_each_method(tc, keyserver_tells_groups_apart);
 	add_for_each_method(tc, keyserver_finds_sender_ids_that_are_in_use_alone);

@@ -171,6 +171,7 @@ member(const char *in, const char *name)
 
 	snprintf(m.group, sizeof(m.group), "%s", in);
 	snprintf(m.name, sizeof(m.name), "%s", name);
+	m.has_verify_key = true;
 	memset(m.verify_key, 0x33, sizeof(m.verify_key));
 	return m;
 }
@@ -228,6 +229,19 @@ START_TEST(keystore_gives_back_what_was_committed)
 	ck_assert_uint_eq(nodes[0].level, 2);
 	ck_assert_uint_eq(nodes[0].index, 5);
 	ck_assert_mem_eq(node_keys[0], key, sizeof(key));
+}
+END_TEST
+
+START_TEST(keystore_keeps_members_that_do_not_sign)
+{
+	struct keystore_member m = {.group = "home", .name = "nas", .sender = 5, .until_ms = 6};
+
+	reopen();
+	put_group("home");
+	ck_assert_int_eq(keystore_put_member(store, &m), 0);
+	ck_assert_int_eq(keystore_each_member(store, "home", see_member, NULL), 0);
+	ck_assert_uint_eq(seen, 1);
+	ck_assert_mem_eq(&members[0], &m, sizeof(m));
 }
 END_TEST
 
@@ -434,6 +448,7 @@ keystore_tests(void)
 	tcase_add_test(tc, keystore_is_made_for_its_owner_alone);
 	tcase_add_test(tc, keystore_keeps_its_identity);
 	tcase_add_test(tc, keystore_gives_back_what_was_committed);
+	tcase_add_test(tc, keystore_keeps_members_that_do_not_sign);
 	tcase_add_test(tc, keystore_forgets_what_was_not_committed);
 	tcase_add_test(tc, keystore_outlives_its_process);
 	tcase_add_test(tc, keystore_changes_and_deletes);

@@ -115,12 +115,19 @@ pass(uint64_t ms)
 }
 
 static struct member *
+new_member_with(struct side *s, const struct member_params *params)
+{
+	const struct member_callbacks callbacks = {on_say, on_joined, on_out, on_entry, s};
+
+	return member_new(params, &callbacks);
+}
+
+static struct member *
 new_member(struct side *s)
 {
 	const struct member_params params = {.wheel = w.wheel, .group = "home"};
-	const struct member_callbacks callbacks = {on_say, on_joined, on_out, on_entry, s};
 
-	return member_new(&params, &callbacks);
+	return new_member_with(s, &params);
 }
 
 static void
@@ -394,6 +401,41 @@ START_TEST(member_asks_who_is_who)
 }
 END_TEST
 
+/* What it was started with is what the others hear of it. */
+START_TEST(member_tells_by_what_it_is_known)
+{
+	uint8_t key[AEAD_KEY_LEN] = {7, 8, 9};
+	struct prefix own[] = {w.prefixes[1], w.prefixes[2]};
+	struct member_params params = {.wheel = w.wheel,
+	    .group = "home",
+	    .verify_key = key,
+	    .prefixes = own,
+	    .prefix_count = 2};
+
+	member_free(sides[1].m);
+	sides[1].m = new_member_with(&sides[1], &params);
+	memset(key, 0, sizeof(key));
+	memset(own, 0, sizeof(own));
+	begin(_i);
+	member_join(sides[1].m, w.now_ms);
+	pass(5000);
+	ck_assert_int_eq(member_state(sides[1].m), MEMBER_JOINING);
+	ck_assert_str_eq(
+	    sides[1].reason, "address 10.0.1.3 is not one of this member's: allowed are 10.0.1.2");
+	w.members[1].prefixes = w.prefixes;
+	w.members[1].prefix_count = 3;
+	stop_server();
+	start_server();
+	join_all();
+	member_look_up(sides[0].m, NULL, member_sender(sides[1].m));
+	ck_assert_int_eq(sides[0].entry.type, KEYMSG_ENTRY);
+	ck_assert((sides[0].entry.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) != 0);
+	ck_assert_uint_eq(sides[0].entry.verify_key[2], 9);
+	member_look_up(sides[0].m, NULL, member_sender(sides[2].m));
+	ck_assert((sides[0].entry.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) == 0);
+}
+END_TEST
+
 /* Old answers, answers to others, and none of this w.server's signatures. */
 START_TEST(member_takes_nothing_that_it_did_not_ask_for)
 {
@@ -450,6 +492,7 @@ member_tests(void)
 	add_for_each_method(tc, member_is_told_that_it_was_put_out);
 	add_for_each_method(tc, member_that_is_refused_keeps_asking_but_seldom);
 	add_for_each_method(tc, member_asks_who_is_who);
+	add_for_each_method(tc, member_tells_by_what_it_is_known);
 	add_for_each_method(tc, member_takes_nothing_that_it_did_not_ask_for);
 	return tc;
 }
