@@ -11,194 +11,74 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keyserver_world.h"
-#include "member.h"
-#include "rekey.h"
+#include "member_world.h"
 #include "util.h"
 
-#define MEMBERS 4
+#define MEMBERS MEMBER_WORLD_MAX
 #define MINUTE 60000
 #define LEASE_S KEYSERVER_WORLD_LEASE_S
 
-struct side {
-	const char *name;
-	struct member *m;
-	bool cut;	      /* the broker keeps all from it that is for all */
-	unsigned int to_lose; /* of what it is told and says, the next so many */
-	unsigned int joined, fresh, out, entries;
-	char reason[KEYMSG_TEXT_MAX + 1];
-	struct keymsg entry;
-};
-
-static struct keyserver_world w;
-static struct side sides[MEMBERS];
-static unsigned int asked; /* of the server */
-
-static bool
-is_lost(struct side *s)
-{
-	if (s->to_lose == 0)
-		return false;
-	s->to_lose--;
-	return true;
-}
-
-static void
-on_say(void *arg, const uint8_t *message, size_t len)
-{
-	struct side *s = arg;
-
-	asked++;
-	if (!is_lost(s) && w.server != NULL)
-		keyserver_receive(w.server, s->name, message, len, w.now_ms);
-}
-
-static void
-on_joined(void *arg, bool fresh)
-{
-	struct side *s = arg;
-
-	s->joined++;
-	s->fresh += fresh;
-}
-
-static void
-on_out(void *arg, const char *reason)
-{
-	struct side *s = arg;
-
-	s->out++;
-	snprintf(s->reason, sizeof(s->reason), "%s", reason != NULL ? reason : "left");
-}
-
-static void
-on_entry(void *arg, const struct keymsg *k)
-{
-	struct side *s = arg;
-
-	s->entries++;
-	s->entry = *k;
-}
-
-static void
-on_send(void *arg, const char *name, const uint8_t *message, size_t len)
-{
-	for (size_t i = 0; i < MEMBERS; i++)
-		if (strcmp(sides[i].name, name) == 0 && sides[i].m != NULL && !is_lost(&sides[i]))
-			member_receive(sides[i].m, message, len, w.now_ms);
-}
-
-static void
-on_publish(void *arg, const char *name, const uint8_t *message, size_t len)
-{
-	for (size_t i = 0; i < MEMBERS; i++)
-		if (sides[i].m != NULL && !sides[i].cut)
-			member_follow(sides[i].m, message, len, w.now_ms);
-}
+static struct member_world world;
 
 static void
 start_server(void)
 {
-	keyserver_world_start(&w);
+	keyserver_world_start(&world.ks);
 }
 
 static void
 stop_server(void)
 {
-	keyserver_world_stop(&w);
+	keyserver_world_stop(&world.ks);
 }
 
 static void
 pass(uint64_t ms)
 {
-	keyserver_world_pass(&w, ms);
-}
-
-static struct member *
-new_member_with(struct side *s, const struct member_params *params)
-{
-	const struct member_callbacks callbacks = {on_say, on_joined, on_out, on_entry, s};
-
-	return member_new(params, &callbacks);
-}
-
-static struct member *
-new_member(struct side *s)
-{
-	const struct member_params params = {.wheel = w.wheel, .group = "home"};
-
-	return new_member_with(s, &params);
+	keyserver_world_pass(&world.ks, ms);
 }
 
 static void
 setup(void)
 {
-	static const struct keyserver_callbacks callbacks = {
-	    .send = on_send, .publish = on_publish};
-
-	keyserver_world_open(&w, MEMBERS, &callbacks);
-	asked = 0;
-	memset(sides, 0, sizeof(sides));
-	for (size_t i = 0; i < MEMBERS; i++) {
-		sides[i].name = w.members[i].name;
-		sides[i].m = new_member(&sides[i]);
-		ck_assert_ptr_nonnull(sides[i].m);
-	}
+	member_world_open(&world);
 }
 
 static void
 teardown(void)
 {
-	for (size_t i = 0; i < MEMBERS; i++)
-		member_free(sides[i].m);
-	keyserver_world_close(&w);
+	member_world_close(&world);
 }
 
 static void
 begin(enum keymsg_method method)
 {
-	w.groups[0].method = method;
+	world.ks.groups[0].method = method;
 	start_server();
 }
 
 static void
 join_all(void)
 {
-	for (size_t i = 0; i < MEMBERS; i++)
-		member_join(sides[i].m, w.now_ms);
-	pass(5000);
-	for (size_t i = 0; i < MEMBERS; i++)
-		ck_assert_int_eq(member_state(sides[i].m), MEMBER_IN);
+	member_world_join_all(&world);
 }
 
 static bool
 can_send(size_t i, uint32_t *epoch, uint32_t *slot, uint8_t key[AEAD_KEY_LEN])
 {
-	struct member *m = sides[i].m;
-	uint64_t time_ms = member_time(m, w.now_ms);
-
-	return member_may_send(m, w.now_ms) && groupkey_now(member_keys(m), time_ms, epoch, slot) &&
-	       groupkey_traffic(member_keys(m), *epoch, *slot, time_ms, key) == 0;
+	return member_world_can_send(&world, i, epoch, slot, key);
 }
 
 static bool
 can_read(size_t reader, size_t sender)
 {
-	struct member *m = sides[reader].m;
-	uint8_t sent[AEAD_KEY_LEN], key[AEAD_KEY_LEN];
-	uint32_t epoch, slot;
-
-	ck_assert(can_send(sender, &epoch, &slot, sent));
-	return groupkey_traffic(member_keys(m), epoch, slot, member_time(m, w.now_ms), key) == 0 &&
-	       memcmp(sent, key, sizeof(key)) == 0;
+	return member_world_can_read(&world, reader, sender);
 }
 
 static void
 expect_all_read(void)
 {
-	for (size_t i = 0; i < MEMBERS; i++)
-		for (size_t j = 0; j < MEMBERS; j++)
-			ck_assert_msg(can_read(i, j), "%zu cannot read %zu", i, j);
+	member_world_expect_all_read(&world);
 }
 
 START_TEST(member_joins_and_has_the_keys_of_the_others)
@@ -206,8 +86,8 @@ START_TEST(member_joins_and_has_the_keys_of_the_others)
 	begin(_i);
 	join_all();
 	expect_all_read();
-	ck_assert_uint_eq(member_time(sides[0].m, w.now_ms), w.wall_ms);
-	ck_assert_uint_ne(member_sender(sides[0].m), member_sender(sides[1].m));
+	ck_assert_uint_eq(member_time(world.sides[0].m, world.ks.now_ms), world.ks.wall_ms);
+	ck_assert_uint_ne(member_sender(world.sides[0].m), member_sender(world.sides[1].m));
 }
 END_TEST
 
@@ -216,9 +96,9 @@ START_TEST(member_joins_over_a_broker_that_loses)
 {
 	begin(_i);
 	for (size_t i = 0; i < MEMBERS; i++)
-		sides[i].to_lose = (unsigned int)(2 + i);
+		world.sides[i].to_lose = (unsigned int)(2 + i);
 	for (size_t i = 0; i < MEMBERS; i++)
-		member_join(sides[i].m, w.now_ms);
+		member_join(world.sides[i].m, world.ks.now_ms);
 	pass(30000);
 	expect_all_read();
 }
@@ -232,8 +112,8 @@ START_TEST(member_stays_for_hours)
 	pass(60 * MINUTE);
 	expect_all_read();
 	for (size_t i = 0; i < MEMBERS; i++) {
-		ck_assert_uint_eq(sides[i].joined, 1);
-		ck_assert_uint_eq(sides[i].out, 0);
+		ck_assert_uint_eq(world.sides[i].joined, 1);
+		ck_assert_uint_eq(world.sides[i].out, 0);
 	}
 }
 END_TEST
@@ -243,7 +123,7 @@ START_TEST(member_loses_nothing_at_a_change)
 {
 	begin(_i);
 	join_all();
-	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
 	for (unsigned int i = 0; i < 300; i++) {
 		expect_all_read();
 		pass(10);
@@ -255,22 +135,22 @@ START_TEST(member_recovers_from_a_lost_change_when_it_hears_of_it)
 {
 	begin(_i);
 	join_all();
-	sides[1].cut = true;
-	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
-	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	world.sides[1].cut = true;
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
 	pass(8000);
 	ck_assert(!can_read(1, 0));
-	sides[1].cut = false;
+	world.sides[1].cut = false;
 	for (unsigned int i = 0; i < 100; i++)
-		member_saw_ahead(sides[1].m, w.now_ms);
+		member_saw_ahead(world.sides[1].m, world.ks.now_ms);
 	pass(5000);
 	expect_all_read();
 	/* And a change that follows on one that was missed tells it as well. */
-	sides[2].cut = true;
-	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
-	ck_assert_uint_eq(keyserver_evict(w.server, "home", "d", w.now_ms), 1);
-	sides[2].cut = false;
-	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	world.sides[2].cut = true;
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, "home", "d", world.ks.now_ms), 1);
+	world.sides[2].cut = false;
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
 	pass(8000);
 	ck_assert(can_read(2, 0) && can_read(0, 2));
 }
@@ -285,14 +165,14 @@ START_TEST(member_with_a_suppressed_change_stops_when_its_lease_ends)
 
 	begin(_i);
 	join_all();
-	sides[1].cut = true;
-	sides[1].to_lose = 100000;
-	ck_assert_uint_eq(keyserver_evict(w.server, "home", "c", w.now_ms), 1);
+	world.sides[1].cut = true;
+	world.sides[1].to_lose = 100000;
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, "home", "c", world.ks.now_ms), 1);
 	pass(LEASE_S * 1000 - 10000);
 	ck_assert(can_send(1, &epoch, &slot, key));
 	pass(20000);
-	ck_assert(!member_may_send(sides[1].m, w.now_ms));
-	sides[1].to_lose = 0;
+	ck_assert(!member_may_send(world.sides[1].m, world.ks.now_ms));
+	world.sides[1].to_lose = 0;
 	pass(2 * MINUTE);
 	ck_assert(can_read(1, 0) && can_read(0, 1));
 }
@@ -302,8 +182,8 @@ START_TEST(member_learns_of_a_missed_change_with_its_lease)
 {
 	begin(_i);
 	join_all();
-	sides[1].cut = true;
-	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	world.sides[1].cut = true;
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
 	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 10000);
 	expect_all_read();
 }
@@ -317,24 +197,24 @@ START_TEST(member_lives_on_for_its_lease_without_the_server)
 	pass(LEASE_S * 1000 * 3 / 5);
 	expect_all_read();
 	pass(LEASE_S * 1000 / 2);
-	ck_assert(!member_may_send(sides[0].m, w.now_ms));
+	ck_assert(!member_may_send(world.sides[0].m, world.ks.now_ms));
 	start_server();
 	pass(3 * MINUTE);
 	expect_all_read();
-	ck_assert_uint_eq(sides[0].out, 0);
+	ck_assert_uint_eq(world.sides[0].out, 0);
 }
 END_TEST
 
 START_TEST(member_joins_again_before_its_time_is_over)
 {
-	w.members[0].longest_s = 3600;
+	world.ks.members[0].longest_s = 3600;
 	begin(_i);
 	join_all();
 	pass(5 * 60 * MINUTE);
 	expect_all_read();
-	ck_assert_uint_ge(sides[0].joined, 5);
-	ck_assert_uint_eq(sides[0].out, 0);
-	ck_assert_uint_eq(sides[0].fresh, sides[0].joined);
+	ck_assert_uint_ge(world.sides[0].joined, 5);
+	ck_assert_uint_eq(world.sides[0].out, 0);
+	ck_assert_uint_eq(world.sides[0].fresh, world.sides[0].joined);
 }
 END_TEST
 
@@ -342,17 +222,17 @@ START_TEST(member_leaves)
 {
 	begin(_i);
 	join_all();
-	member_leave(sides[2].m, w.now_ms);
+	member_leave(world.sides[2].m, world.ks.now_ms);
 	pass(5000);
-	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
-	ck_assert_str_eq(sides[2].reason, "left");
-	ck_assert(!member_may_send(sides[2].m, w.now_ms));
+	ck_assert_int_eq(member_state(world.sides[2].m), MEMBER_OUT);
+	ck_assert_str_eq(world.sides[2].reason, "left");
+	ck_assert(!member_may_send(world.sides[2].m, world.ks.now_ms));
 	ck_assert(!can_read(2, 0));
-	asked = 0;
-	member_retry(sides[2].m, w.now_ms);
+	world.asked = 0;
+	member_retry(world.sides[2].m, world.ks.now_ms);
 	pass(10 * MINUTE);
 	ck_assert(can_read(0, 1));
-	member_join(sides[2].m, w.now_ms);
+	member_join(world.sides[2].m, world.ks.now_ms);
 	pass(5000);
 	expect_all_read();
 }
@@ -362,25 +242,25 @@ START_TEST(member_is_told_that_it_was_put_out)
 {
 	begin(_i);
 	join_all();
-	ck_assert_uint_eq(keyserver_evict(w.server, NULL, "c", w.now_ms), 1);
-	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
-	ck_assert_str_eq(sides[2].reason, "evicted");
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, NULL, "c", world.ks.now_ms), 1);
+	ck_assert_int_eq(member_state(world.sides[2].m), MEMBER_OUT);
+	ck_assert_str_eq(world.sides[2].reason, "evicted");
 	pass(30 * MINUTE); /* and does not come back by itself */
-	ck_assert_int_eq(member_state(sides[2].m), MEMBER_OUT);
+	ck_assert_int_eq(member_state(world.sides[2].m), MEMBER_OUT);
 	ck_assert(!can_read(2, 0));
 }
 END_TEST
 
 START_TEST(member_that_is_refused_keeps_asking_but_seldom)
 {
-	w.settings.member_count = 3;
+	world.ks.settings.member_count = 3;
 	begin(_i);
-	member_join(sides[3].m, w.now_ms);
+	member_join(world.sides[3].m, world.ks.now_ms);
 	pass(10 * MINUTE);
-	ck_assert_int_eq(member_state(sides[3].m), MEMBER_JOINING);
-	ck_assert_str_eq(sides[3].reason, "not allowed");
-	ck_assert_uint_le(asked, 40);
-	ck_assert_uint_ge(asked, 10);
+	ck_assert_int_eq(member_state(world.sides[3].m), MEMBER_JOINING);
+	ck_assert_str_eq(world.sides[3].reason, "not allowed");
+	ck_assert_uint_le(world.asked, 40);
+	ck_assert_uint_ge(world.asked, 10);
 }
 END_TEST
 
@@ -391,13 +271,13 @@ START_TEST(member_asks_who_is_who)
 	begin(_i);
 	join_all();
 	ck_assert_int_eq(addr_parse("10.0.1.2", &a), 0);
-	member_look_up(sides[0].m, &a, 0);
-	ck_assert_int_eq(sides[0].entry.type, KEYMSG_ENTRY);
-	ck_assert_str_eq(sides[0].entry.name, "b");
-	member_look_up(sides[0].m, NULL, 9999);
-	ck_assert_int_eq(sides[0].entry.type, KEYMSG_REFUSED);
-	ck_assert_uint_eq(sides[0].entries, 2);
-	ck_assert_int_eq(member_state(sides[0].m), MEMBER_IN);
+	member_look_up(world.sides[0].m, &a, 0);
+	ck_assert_int_eq(world.sides[0].entry.type, KEYMSG_ENTRY);
+	ck_assert_str_eq(world.sides[0].entry.name, "b");
+	member_look_up(world.sides[0].m, NULL, 9999);
+	ck_assert_int_eq(world.sides[0].entry.type, KEYMSG_REFUSED);
+	ck_assert_uint_eq(world.sides[0].entries, 2);
+	ck_assert_int_eq(member_state(world.sides[0].m), MEMBER_IN);
 }
 END_TEST
 
@@ -405,38 +285,37 @@ END_TEST
 START_TEST(member_tells_by_what_it_is_known)
 {
 	uint8_t key[AEAD_KEY_LEN] = {7, 8, 9};
-	struct prefix own[] = {w.prefixes[1], w.prefixes[2]};
-	struct member_params params = {.wheel = w.wheel,
+	struct prefix own[] = {world.ks.prefixes[1], world.ks.prefixes[2]};
+	struct member_params params = {.wheel = world.ks.wheel,
 	    .group = "home",
 	    .verify_key = key,
 	    .prefixes = own,
 	    .prefix_count = 2};
 
-	member_free(sides[1].m);
-	sides[1].m = new_member_with(&sides[1], &params);
+	member_world_renew(&world.sides[1], &params);
 	memset(key, 0, sizeof(key));
 	memset(own, 0, sizeof(own));
 	begin(_i);
-	member_join(sides[1].m, w.now_ms);
+	member_join(world.sides[1].m, world.ks.now_ms);
 	pass(5000);
-	ck_assert_int_eq(member_state(sides[1].m), MEMBER_JOINING);
-	ck_assert_str_eq(
-	    sides[1].reason, "address 10.0.1.3 is not one of this member's: allowed are 10.0.1.2");
-	w.members[1].prefixes = w.prefixes;
-	w.members[1].prefix_count = 3;
+	ck_assert_int_eq(member_state(world.sides[1].m), MEMBER_JOINING);
+	ck_assert_str_eq(world.sides[1].reason,
+	    "address 10.0.1.3 is not one of this member's: allowed are 10.0.1.2");
+	world.ks.members[1].prefixes = world.ks.prefixes;
+	world.ks.members[1].prefix_count = 3;
 	stop_server();
 	start_server();
 	join_all();
-	member_look_up(sides[0].m, NULL, member_sender(sides[1].m));
-	ck_assert_int_eq(sides[0].entry.type, KEYMSG_ENTRY);
-	ck_assert((sides[0].entry.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) != 0);
-	ck_assert_uint_eq(sides[0].entry.verify_key[2], 9);
-	member_look_up(sides[0].m, NULL, member_sender(sides[2].m));
-	ck_assert((sides[0].entry.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) == 0);
+	member_look_up(world.sides[0].m, NULL, member_sender(world.sides[1].m));
+	ck_assert_int_eq(world.sides[0].entry.type, KEYMSG_ENTRY);
+	ck_assert((world.sides[0].entry.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) != 0);
+	ck_assert_uint_eq(world.sides[0].entry.verify_key[2], 9);
+	member_look_up(world.sides[0].m, NULL, member_sender(world.sides[2].m));
+	ck_assert((world.sides[0].entry.has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) == 0);
 }
 END_TEST
 
-/* Old answers, answers to others, and none of this w.server's signatures. */
+/* Old answers, answers to others, and none of this world.ks.server's signatures. */
 START_TEST(member_takes_nothing_that_it_did_not_ask_for)
 {
 	struct keymsg k = {.type = KEYMSG_JOINED,
@@ -455,13 +334,13 @@ START_TEST(member_takes_nothing_that_it_did_not_ask_for)
 
 	begin(_i);
 	ck_assert_uint_gt(len, 0);
-	member_receive(sides[0].m, message, len, w.now_ms);
-	ck_assert_int_eq(member_state(sides[0].m), MEMBER_OUT);
+	member_receive(world.sides[0].m, message, len, world.ks.now_ms);
+	ck_assert_int_eq(member_state(world.sides[0].m), MEMBER_OUT);
 	join_all();
-	member_receive(sides[0].m, message, len, w.now_ms);
+	member_receive(world.sides[0].m, message, len, world.ks.now_ms);
 	for (size_t cut = 0; cut < len; cut++)
-		member_receive(sides[0].m, message, cut, w.now_ms);
-	member_follow(sides[0].m, message, len, w.now_ms);
+		member_receive(world.sides[0].m, message, cut, world.ks.now_ms);
+	member_follow(world.sides[0].m, message, len, world.ks.now_ms);
 	expect_all_read();
 }
 END_TEST
