@@ -182,8 +182,8 @@ evict_strangers(struct keyserver_state *g, uint64_t now_ms)
 
 /* Settings. */
 
-static char *
-text_of(const char *kind, const char *name, const char *what)
+char *
+keyserver_error_text(const char *kind, const char *name, const char *what)
 {
 	size_t size = strlen(kind) + strlen(name) + strlen(what) + sizeof(" : ");
 	char *text = malloc(size);
@@ -217,14 +217,14 @@ add_group(struct keyserver *ks, struct keyserver_state **groups, size_t *count,
 	if (g == NULL)
 		g = keyserver_group_new(ks, s);
 	if (g == NULL) {
-		*error = text_of("group", s->name,
+		*error = keyserver_error_text("group", s->name,
 		    ks->problem != NULL ? ks->problem : keystore_error(ks->store));
 		return -1;
 	}
 	groups[(*count)++] = g;
 	why = conflict(g, s);
 	if (why != NULL) {
-		*error = text_of("group", s->name, why);
+		*error = keyserver_error_text("group", s->name, why);
 		return -1;
 	}
 	return 0;
@@ -275,13 +275,13 @@ refuse_twins(const struct keyserver_settings *s, const struct keyserver_director
 	const char *member = keyserver_directory_twice(d);
 
 	if (member != NULL) {
-		*error = text_of("member", member, "there are two of this name");
+		*error = keyserver_error_text("member", member, "there are two of this name");
 		return -1;
 	}
 	for (size_t i = 0; i < s->group_count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(s->groups[i].name, s->groups[j].name) == 0) {
-				*error = text_of(
+				*error = keyserver_error_text(
 				    "group", s->groups[i].name, "there are two of this name");
 				return -1;
 			}

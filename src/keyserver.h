@@ -72,6 +72,16 @@ void keyserver_free(struct keyserver *ks);
 int keyserver_configure(
     struct keyserver *ks, const struct keyserver_settings *settings, uint64_t now_ms, char **error);
 
+/*
+ * Right after keyserver_new() with a store that was put back from a backup, and only then: no epoch
+ * and no sender id comes twice, though the store does not know which were handed out since. All
+ * groups of the store begin with new keys and without members, who join again by themselves. Whom
+ * the administrator had put out before the backup stays out; who was put out since then may come
+ * back, until he is put out again. Returns 0, or -1 with a new string in *error: keyserver_free()
+ * is all that is left then.
+ */
+int keyserver_recover(struct keyserver *ks, uint64_t now_ms, char **error);
+
 /* A message that came within the session of this member. now_ms is the wheel's time. */
 void keyserver_receive(
     struct keyserver *ks, const char *member, const uint8_t *message, size_t len, uint64_t now_ms);

@@ -70,6 +70,8 @@ struct keyserver {
 
 /* keyserver.c. NULL: there is none. */
 struct keyserver_state *keyserver_find_group(const struct keyserver *ks, const char *name);
+/* keyserver.c. "group home: ...", a new string, or NULL. */
+char *keyserver_error_text(const char *kind, const char *name, const char *what);
 
 /* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. */
 uint64_t keyserver_time(struct keyserver *ks);
@@ -119,6 +121,8 @@ keyserver_find_by_address(const struct keyserver_state *g, const struct addr *a)
 struct keyserver_state *
 keyserver_group_new(struct keyserver *ks, const struct keyserver_group *settings);
 void keyserver_group_free(struct keyserver_state *g);
+/* From now on, and with a new root. */
+void keyserver_begin_slots(struct keyserver *ks, struct keystore_group *g);
 /* What has not been kept is forgotten. Returns 0 or -1, see keystore_error(). */
 int keyserver_load(struct keyserver_state *g);
 

@@ -118,17 +118,24 @@ read_group(struct keyserver_state *g)
 	return 0;
 }
 
-/* The slots begin with the group: nobody needs to know those before. */
+/* Nobody needs to know those before. */
+void
+keyserver_begin_slots(struct keyserver *ks, struct keystore_group *g)
+{
+	g->slots_begin_ms = keyserver_time(ks);
+	g->slots_known_ms = 0;
+	aead_random(g->slots_root, sizeof(g->slots_root));
+}
+
 static int
 create(struct keyserver_state *g, const struct keyserver_group *settings)
 {
 	g->kept.method = (uint8_t)settings->method;
 	g->kept.epoch = 1;
 	g->kept.next_sender = 1;
-	g->kept.slots_begin_ms = keyserver_time(g->ks);
 	g->kept.slot_s = settings->slot_s;
 	g->kept.slots_depth = settings->depth;
-	aead_random(g->kept.slots_root, sizeof(g->kept.slots_root));
+	keyserver_begin_slots(g->ks, &g->kept);
 	return keystore_put_group(g->ks->store, &g->kept);
 }
 

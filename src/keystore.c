@@ -19,6 +19,8 @@ enum statement {
 	GET_SERVER,
 	PUT_GROUP,
 	DELETE_GROUP,
+	DELETE_MEMBERS,
+	DELETE_NODES,
 	PUT_MEMBER,
 	DELETE_MEMBER,
 	PUT_BAN,
@@ -39,6 +41,8 @@ static const char *const texts[KEYSTORE_STATEMENTS] = {
 		   "slots_begin_ms = ?5, slot_s = ?6, "
 		   "slots_depth = ?7, slots_root = ?8, slots_known_ms = ?9"),
     [DELETE_GROUP] = "DELETE FROM groups WHERE name = ?1",
+    [DELETE_MEMBERS] = "DELETE FROM members WHERE grp = ?1",
+    [DELETE_NODES] = "DELETE FROM nodes WHERE grp = ?1",
     [PUT_MEMBER] = "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [DELETE_MEMBER] = "DELETE FROM members WHERE grp = ?1 AND name = ?2",
     [PUT_BAN] = "INSERT OR IGNORE INTO bans VALUES (?1, ?2)",
@@ -248,13 +252,27 @@ keystore_put_group(struct keystore *s, const struct keystore_group *g)
 	return run(s, st);
 }
 
-int
-keystore_delete_group(struct keystore *s, const char *name)
+static int
+run_for_group(struct keystore *s, enum statement which, const char *name)
 {
-	sqlite3_stmt *st = statement(s, DELETE_GROUP);
+	sqlite3_stmt *st = statement(s, which);
 
 	bind_text(st, 1, name);
 	return run(s, st);
+}
+
+int
+keystore_delete_group(struct keystore *s, const char *name)
+{
+	return run_for_group(s, DELETE_GROUP, name);
+}
+
+int
+keystore_clear_group(struct keystore *s, const char *name)
+{
+	if (run_for_group(s, DELETE_MEMBERS, name) == -1)
+		return -1;
+	return run_for_group(s, DELETE_NODES, name);
 }
 
 static int

@@ -66,6 +66,8 @@ void keystore_rollback(struct keystore *s);
 int keystore_get_server(struct keystore *s, struct keystore_server *server);
 int keystore_put_clock(struct keystore *s, uint64_t clock_ms);
 int keystore_put_group(struct keystore *s, const struct keystore_group *g);
+/* Without members and without its tree; who must not join is kept. */
+int keystore_clear_group(struct keystore *s, const char *name);
 /* With its members and its tree. */
 int keystore_delete_group(struct keystore *s, const char *name);
 int keystore_put_member(struct keystore *s, const struct keystore_member *m);

@@ -10,7 +10,7 @@
 
 #include "keystore.h"
 
-#define KEYSTORE_STATEMENTS 14
+#define KEYSTORE_STATEMENTS 16
 
 struct keystore {
 	char *file;

@@ -320,6 +320,36 @@ START_TEST(keystore_changes_and_deletes)
 END_TEST
 
 static int
+see_any_ban(void *arg, const char *name)
+{
+	seen++;
+	return 0;
+}
+
+START_TEST(keystore_clears_a_group_but_for_its_bans)
+{
+	struct keystore_member m = member("home", "nas"), other = member("work", "nas");
+	uint8_t key[AEAD_KEY_LEN] = {1};
+
+	reopen();
+	put_group("home");
+	put_group("work");
+	ck_assert_int_eq(keystore_put_member(store, &m), 0);
+	ck_assert_int_eq(keystore_put_member(store, &other), 0);
+	ck_assert_int_eq(keystore_put_node(store, "home", (struct keytree_node){0, 1}, key), 0);
+	ck_assert_int_eq(keystore_put_ban(store, "home", "thief"), 0);
+	ck_assert_int_eq(keystore_clear_group(store, "home"), 0);
+	ck_assert_int_eq(keystore_each_member(store, "home", see_member, NULL), 0);
+	ck_assert_int_eq(keystore_each_node(store, "home", see_node, NULL), 0);
+	ck_assert_uint_eq(seen, 0);
+	ck_assert_int_eq(keystore_each_ban(store, "home", see_any_ban, NULL), 0);
+	ck_assert_int_eq(keystore_each_member(store, "work", see_member, NULL), 0);
+	ck_assert_uint_eq(seen, 2);
+	ck_assert_uint_eq(count_groups(), 2);
+}
+END_TEST
+
+static int
 see_ban(void *arg, const char *name)
 {
 	ck_assert_str_eq(name, "thief");
@@ -452,6 +482,7 @@ keystore_tests(void)
 	tcase_add_test(tc, keystore_forgets_what_was_not_committed);
 	tcase_add_test(tc, keystore_outlives_its_process);
 	tcase_add_test(tc, keystore_changes_and_deletes);
+	tcase_add_test(tc, keystore_clears_a_group_but_for_its_bans);
 	tcase_add_test(tc, keystore_keeps_bans);
 	tcase_add_test(tc, keystore_stops_when_told);
 	tcase_add_test(tc, keystore_knows_no_member_without_a_group);

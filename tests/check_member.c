@@ -281,6 +281,117 @@ START_TEST(member_asks_who_is_who)
 }
 END_TEST
 
+/* What is left of the members of a server that was restored: "c" was put out after the backup, "d"
+ * before it. */
+static void
+restore(void)
+{
+	char *error;
+
+	join_all();
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, NULL, "d", world.ks.now_ms), 1);
+	stop_server();
+	keyserver_world_back_up(&world.ks);
+	start_server();
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+		member_join(world.sides[i].m, world.ks.now_ms);
+		pass(3000);
+	}
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, NULL, "c", world.ks.now_ms), 1);
+	pass(3000);
+	stop_server();
+	keyserver_world_restore(&world.ks);
+	start_server();
+	ck_assert_int_eq(keyserver_recover(world.ks.server, world.ks.now_ms, &error), 0);
+}
+
+START_TEST(member_joins_a_recovered_server_by_itself)
+{
+	struct groupkey lost;
+	uint8_t key[AEAD_KEY_LEN], sent[AEAD_KEY_LEN];
+	uint32_t epoch, slot, sender, newest;
+
+	begin(_i);
+	join_all();
+	lost = *member_keys(world.sides[2].m);
+	restore();
+	sender = member_sender(world.sides[0].m);
+	newest = groupkey_newest(member_keys(world.sides[0].m));
+	pass(10000);
+	ck_assert(can_read(0, 1) && can_read(1, 0));
+	ck_assert_uint_gt(member_sender(world.sides[0].m), sender);
+	ck_assert_uint_gt(groupkey_newest(member_keys(world.sides[0].m)), newest + 1000);
+	ck_assert(can_send(0, &epoch, &slot, sent));
+	ck_assert_int_ne(groupkey_traffic(&lost, epoch, slot, world.ks.wall_ms, key), 0);
+	/* And there they stay. */
+	pass(60 * MINUTE);
+	ck_assert(can_read(0, 1) && can_read(1, 0));
+	ck_assert_uint_eq(world.sides[0].out, 1);
+}
+END_TEST
+
+/* Also those who hear nothing of it: from the renewal of their lease. */
+START_TEST(member_misses_that_the_server_was_recovered)
+{
+	begin(_i);
+	world.sides[0].cut = world.sides[1].cut = true;
+	restore();
+	pass(5000);
+	world.sides[0].cut = world.sides[1].cut = false;
+	ck_assert_uint_eq(world.sides[0].out + world.sides[1].out, 0);
+	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 10000);
+	ck_assert(can_read(0, 1) && can_read(1, 0));
+}
+END_TEST
+
+START_TEST(member_who_was_put_out_after_the_backup_must_be_put_out_again)
+{
+	begin(_i);
+	restore();
+	pass(10000);
+	ck_assert_int_eq(member_state(world.sides[2].m), MEMBER_OUT);
+	member_join(world.sides[2].m, world.ks.now_ms);
+	member_join(world.sides[3].m, world.ks.now_ms);
+	pass(5000);
+	ck_assert(can_read(2, 0));
+	ck_assert_int_eq(member_state(world.sides[3].m), MEMBER_JOINING);
+	ck_assert_str_eq(world.sides[3].reason, "put out by the administrator");
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, NULL, "c", world.ks.now_ms), 1);
+	ck_assert(!can_read(2, 0) && can_read(1, 0));
+	member_join(world.sides[2].m, world.ks.now_ms);
+	pass(5000);
+	ck_assert_int_eq(member_state(world.sides[2].m), MEMBER_JOINING);
+}
+END_TEST
+
+/* Again and again, but not for ever. */
+START_TEST(member_joins_after_each_recovery)
+{
+	char *error;
+
+	begin(_i);
+	join_all();
+	for (unsigned int i = 0; i < 3; i++) {
+		stop_server();
+		start_server();
+		ck_assert_int_eq(keyserver_recover(world.ks.server, world.ks.now_ms, &error), 0);
+		pass(10000);
+		expect_all_read();
+	}
+	for (unsigned int i = 3; i < 254; i++)
+		ck_assert_int_eq(keyserver_recover(world.ks.server, world.ks.now_ms, &error), 0);
+	pass(10000);
+	expect_all_read();
+	ck_assert_int_eq(keyserver_recover(world.ks.server, world.ks.now_ms, &error), -1);
+	ck_assert_str_eq(
+	    error, "group home: its epochs are used up: choose another name for a new group");
+	free(error);
+	pass(10000);
+	expect_all_read();
+}
+END_TEST
+
 /* What it was started with is what the others hear of it. */
 START_TEST(member_tells_by_what_it_is_known)
 {
@@ -371,6 +482,10 @@ member_tests(void)
 	add_for_each_method(tc, member_is_told_that_it_was_put_out);
 	add_for_each_method(tc, member_that_is_refused_keeps_asking_but_seldom);
 	add_for_each_method(tc, member_asks_who_is_who);
+	add_for_each_method(tc, member_joins_a_recovered_server_by_itself);
+	add_for_each_method(tc, member_misses_that_the_server_was_recovered);
+	add_for_each_method(tc, member_who_was_put_out_after_the_backup_must_be_put_out_again);
+	add_for_each_method(tc, member_joins_after_each_recovery);
 	add_for_each_method(tc, member_tells_by_what_it_is_known);
 	add_for_each_method(tc, member_takes_nothing_that_it_did_not_ask_for);
 	return tc;

@@ -55,6 +55,7 @@ keyserver_world_open(
 	snprintf(w->dir, sizeof(w->dir), "/tmp/check_keyserver.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(w->dir));
 	snprintf(w->file, sizeof(w->file), "%s/keyd.db", w->dir);
+	snprintf(w->backup, sizeof(w->backup), "%s/backup", w->dir);
 	w->callbacks = *callbacks;
 	if (w->callbacks.arg == NULL)
 		w->callbacks.arg = w;
@@ -84,7 +85,37 @@ keyserver_world_close(struct keyserver_world *w)
 		snprintf(path, sizeof(path), "%s%s", w->file, endings[i]);
 		unlink(path);
 	}
+	unlink(w->backup);
 	rmdir(w->dir);
+}
+
+static void
+copy(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+	char bytes[4096];
+	size_t len;
+
+	ck_assert_ptr_nonnull(in);
+	ck_assert_ptr_nonnull(out);
+	while ((len = fread(bytes, 1, sizeof(bytes), in)) > 0)
+		ck_assert_uint_eq(fwrite(bytes, 1, len, out), len);
+	fclose(in);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+void
+keyserver_world_back_up(struct keyserver_world *w)
+{
+	ck_assert_ptr_null(w->server);
+	copy(w->file, w->backup);
+}
+
+void
+keyserver_world_restore(struct keyserver_world *w)
+{
+	ck_assert_ptr_null(w->server);
+	copy(w->backup, w->file);
 }
 
 void

@@ -25,7 +25,7 @@
 #define KEYSERVER_WORLD_LEASE_S 900
 
 struct keyserver_world {
-	char dir[64], file[96];
+	char dir[64], file[96], backup[96];
 	struct wheel *wheel;
 	struct keystore *store; /* these two are NULL while the server is stopped */
 	struct keyserver *server;
@@ -45,6 +45,9 @@ void keyserver_world_close(struct keyserver_world *w);
 
 void keyserver_world_start(struct keyserver_world *w);
 void keyserver_world_stop(struct keyserver_world *w);
+/* While the server is stopped: keeps a copy of the store, and puts it back. */
+void keyserver_world_back_up(struct keyserver_world *w);
+void keyserver_world_restore(struct keyserver_world *w);
 /* Lets both clocks run for so long, and with them the wheel. */
 void keyserver_world_pass(struct keyserver_world *w, uint64_t ms);
 
