@@ -100,15 +100,32 @@ native_pair_send(struct native_lane *l, const uint8_t *records, size_t len, uint
 	n->cb.publish(n->cb.arg, o.topic, message, len);
 }
 
-/* All that waits for us to be in the group, or to be let send. */
+/* We count anew: what was told about our counter is over. */
+static void
+change_id(struct native *n, uint32_t id)
+{
+	struct native_group *g = n->group;
+
+	g->stretch = (struct native_stretch){.ms = 0};
+	groupwire_self_set_id(g->self, id);
+	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
+		for (size_t i = 0; i < p->lane_count; i++) {
+			struct native_pair *pair = p->lanes[i]->pair;
+
+			pair->told_floor = pair->was_told = false;
+			pair->met_at = 0;
+		}
+	}
+}
+
+/* All that waits for us to be in the group, or to be let send, may go. */
 void
 native_group_changed(struct native *n, uint64_t now_ms)
 {
 	struct native_group *g = n->group;
 
 	if (g->self->id != member_sender(g->member))
-		g->stretch = (struct native_stretch){.ms = 0};
-	groupwire_self_set_id(g->self, member_sender(g->member));
+		change_id(n, member_sender(g->member));
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
 		for (size_t i = 0; i < p->lane_count; i++) {
 			p->lanes[i]->queue.max_packets = 0;

@@ -54,20 +54,23 @@ ask_for_floor(struct native_lane *l, uint64_t now_ms)
 }
 
 /*
- * Whoever was told before and asks again was started anew, and does not remember what it has read:
- * nothing of that may be read a second time. Else it may read what it is holding.
+ * It may read what it is holding. But whoever was told before, under another id, was started anew
+ * and does not remember what it has read until then: nothing of that may be read a second time.
  */
 void
 native_on_ask_floor(struct native_lane *l, uint64_t token, uint64_t now_ms)
 {
 	struct native_group *g = l->native->group;
-	uint64_t floor = native_recent_floor(&g->stretch, g->self->counter, now_ms);
+	struct native_pair *pair = l->pair;
 	uint8_t record[FRAME_REPORT_LEN];
 
-	if (l->pair->told_floor_ms != 0)
-		floor = g->self->counter;
-	l->pair->told_floor_ms = now_ms;
-	frame_append_report(record, 0, FRAME_FLOOR, token, floor);
+	if (!pair->told_floor) {
+		pair->our_floor = native_recent_floor(&g->stretch, g->self->counter, now_ms);
+		if (pair->was_told && pair->our_floor < pair->met_at)
+			pair->our_floor = pair->met_at;
+	}
+	pair->told_floor = true;
+	frame_append_report(record, 0, FRAME_FLOOR, token, pair->our_floor);
 	native_pair_send(l, record, sizeof(record), now_ms);
 }
 
@@ -133,31 +136,6 @@ came_from(const struct native_arrival *a, const char *part)
 	       memcmp(part, a->topic.from, a->topic.from_len) == 0;
 }
 
-bool
-native_open_group(struct native *n, const struct native_arrival *a)
-{
-	struct native_lane *l = native_by_sender(n, a->header.index);
-	int len;
-
-	if (l == NULL)
-		return false;
-	if (!came_from(a, l->pair->remote.part)) {
-		drop(n, l, STAT_RX_DROP_TOPIC);
-		return true;
-	}
-	len = open_message(n, l, a);
-	if (len == GROUPWIRE_AHEAD || len == GROUPWIRE_NO_FLOOR)
-		return false;
-	if (len >= 0) {
-		deliver(n, l, a, (size_t)len);
-		return true;
-	}
-	drop(n, l, drop_reason(len));
-	if (len == GROUPWIRE_FORGED && a->own != NULL)
-		tell_stranger(n, a);
-	return true;
-}
-
 /* For what a message lacks that cannot be opened yet. */
 static void
 ask_for_what_is_missing(struct native *n, const struct native_arrival *a)
@@ -175,6 +153,35 @@ ask_for_what_is_missing(struct native *n, const struct native_arrival *a)
 		ask_for_floor(l, a->now_ms);
 }
 
+bool
+native_open_group(struct native *n, const struct native_arrival *a)
+{
+	struct native_lane *l = native_by_sender(n, a->header.index);
+	int len;
+
+	if (l == NULL) {
+		ask_for_what_is_missing(n, a);
+		return false;
+	}
+	if (!came_from(a, l->pair->remote.part)) {
+		drop(n, l, STAT_RX_DROP_TOPIC);
+		return true;
+	}
+	len = open_message(n, l, a);
+	if (len == GROUPWIRE_AHEAD || len == GROUPWIRE_NO_FLOOR) {
+		ask_for_what_is_missing(n, a);
+		return false;
+	}
+	if (len >= 0) {
+		deliver(n, l, a, (size_t)len);
+		return true;
+	}
+	drop(n, l, drop_reason(len));
+	if (len == GROUPWIRE_FORGED && a->own != NULL)
+		tell_stranger(n, a);
+	return true;
+}
+
 void
 native_receive_group(struct native *n, const struct native_arrival *a)
 {
@@ -184,10 +191,8 @@ native_receive_group(struct native *n, const struct native_arrival *a)
 	}
 	if (a->own == NULL && native_is_our_own(n, a))
 		return;
-	if (!native_open_group(n, a)) {
+	if (!native_open_group(n, a))
 		native_hold(n, a);
-		ask_for_what_is_missing(n, a);
-	}
 	if (n->group->has_floor) {
 		n->group->has_floor = false;
 		native_receive_held(n, a->now_ms);

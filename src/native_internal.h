@@ -58,7 +58,10 @@ struct native_pair {
 	uint64_t asked_server_ms; /* whether what we know of it is still true */
 	uint64_t asked_floor_ms;  /* 0: never; with this token */
 	uint64_t floor_token;
-	uint64_t told_floor_ms;	   /* when it was last told ours; 0: never */
+	/* Where it may begin to read what we send to all, once it has asked; and where we were when
+	 * it got its present id, if it was told so under one before. */
+	bool told_floor, was_told;
+	uint64_t our_floor, met_at;
 	struct wheel_timer expiry; /* of what the key server told */
 	struct native_lane *next;  /* in the same chain of senders */
 };

@@ -390,6 +390,9 @@ pair_up(struct native *n, struct native_lane *l, const struct keymsg *m, uint64_
 	*chain_of(n, m->sender) = l;
 	pair->since_ms = now_ms;
 	pair->asked_floor_ms = 0;
+	pair->was_told |= pair->told_floor;
+	pair->told_floor = false;
+	pair->met_at = n->group->self->counter;
 	network_id(n->network, &member, &pair->remote);
 	network_topic(n->network, pair->topic, pair->remote.part, n->ids[0].id.part);
 	native_restart_lane(l, now_ms);

@@ -16,6 +16,7 @@
 
 #include "aead_hash.h"
 #include "groupkey.h"
+#include "keymsg.h"
 #include "keywire.h"
 #include "log.h"
 #include "member.h"
@@ -240,15 +241,24 @@ node_make_group(struct node *n)
 {
 	const struct settings *s = n->daemon.fixed;
 	struct node_group *g = &n->group;
-	struct member_params params = {
-	    .wheel = n->daemon.wheel, .group = name_of(n), .wanted_s = s->membership_s};
+	struct prefix prefixes[KEYMSG_PREFIXES_MAX];
+	struct member_params params = {.wheel = n->daemon.wheel,
+	    .group = name_of(n),
+	    .wanted_s = s->membership_s,
+	    .prefixes = prefixes};
 	struct member_callbacks callbacks = {
 	    .send = on_send, .joined = on_joined, .out = on_out, .entry = on_entry, .arg = n};
 
 	if (s->wire != WIRE_NATIVE || s->mode != MODE_GROUP)
 		return 0;
 	groupwire_self_init(&g->self, s->sign_broadcasts);
-	memcpy(params.verify_key, g->self.verify_key, sizeof(params.verify_key));
+	if (s->sign_broadcasts)
+		params.verify_key = g->self.verify_key;
+	while (params.prefix_count < s->addr_count && params.prefix_count < KEYMSG_PREFIXES_MAX) {
+		const struct addr *a = &s->addrs[params.prefix_count].addr;
+
+		prefixes[params.prefix_count++] = (struct prefix){.addr = *a, .len = addr_bits(a)};
+	}
 	g->member = member_new(&params, &callbacks);
 	if (g->member == NULL)
 		return -1;

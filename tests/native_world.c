@@ -15,6 +15,7 @@
 
 #include "ip.h"
 #include "link.h"
+#include "member.h"
 #include "native_internal.h" /* a node of an earlier version */
 
 #define START_MS 1000000
@@ -155,6 +156,14 @@ on_ready(void *arg)
 	n->ready = true;
 }
 
+static void
+on_roster(void *arg)
+{
+	struct world_node *n = arg;
+
+	n->routes++;
+}
+
 static uint64_t
 on_clock(void *arg)
 {
@@ -223,13 +232,18 @@ world_settle(struct world *w)
 {
 	struct world_message *m;
 
-	while ((m = world_take(w)) != NULL) {
+	do {
+		while ((m = world_take(w)) != NULL) {
+			for (int i = 0; i < w->count; i++)
+				if (w->node[i].native != NULL && !w->node[i].cut &&
+				    is_subscribed(&w->node[i], m->topic))
+					world_give(&w->node[i], m);
+			free(m);
+		}
 		for (int i = 0; i < w->count; i++)
-			if (w->node[i].native != NULL && !w->node[i].cut &&
-			    is_subscribed(&w->node[i], m->topic))
-				world_give(&w->node[i], m);
-		free(m);
-	}
+			if (w->node[i].native != NULL && world_answer(&w->node[i]))
+				transmit_if_ready(&w->node[i]);
+	} while (w->queue != NULL);
 }
 
 static uint64_t
@@ -380,7 +394,7 @@ join_network(struct world_node *n)
 	    .prefix = prefix != NULL ? prefix : "mv",
 	    .plain_topics = p->plain_topics,
 	    .secret = secret,
-	    .private_key = p->mode == NETWORK_PUBKEY ? private_key : NULL,
+	    .private_key = p->mode != NETWORK_PSK ? private_key : NULL,
 	};
 	char text[ADDRESS_TEXT_MAX];
 
@@ -416,7 +430,8 @@ configure_peers(struct world_node *n, const struct world_node *except)
 {
 	struct world *w = n->world;
 
-	if (w->params.mode != NETWORK_PUBKEY && !w->params.configured)
+	if (w->params.mode == NETWORK_GROUP ||
+	    (w->params.mode != NETWORK_PUBKEY && !w->params.configured))
 		return;
 	for (int i = 0; i < w->count; i++)
 		if (i != n->number && &w->node[i] != except)
@@ -448,9 +463,19 @@ make_dataplane(struct world_node *n, const char *name)
 	    .name = name,
 	    .padding = p->padding,
 	    .rekey_ms = p->rekey_ms != 0 ? p->rekey_ms : WORLD_REKEY_MS,
+	    .member = n->member,
+	    .self = &n->self,
 	};
 	struct dataplane_callbacks callbacks = {
-	    on_publish, is_connected, on_deliver, on_probe, on_ready, on_clock, n};
+	    .publish = on_publish,
+	    .connected = is_connected,
+	    .deliver = on_deliver,
+	    .probe = on_probe,
+	    .ready = on_ready,
+	    .roster = on_roster,
+	    .clock_us = on_clock,
+	    .arg = n,
+	};
 
 	n->dataplane = dataplane_new(&params, &callbacks);
 	ck_assert_ptr_nonnull(n->dataplane);
@@ -473,7 +498,11 @@ world_start(struct world_node *n)
 	ck_assert_int_eq(peer_table_set_local(n->peers, n->addrs, WORLD_ADDRS), 0);
 	configure_peers(n, NULL);
 	snprintf(name, sizeof(name), "node%d", n->number);
+	if (n->network.mode == NETWORK_GROUP)
+		world_make_member(n);
 	make_dataplane(n, name);
+	if (n->member != NULL)
+		member_join(n->member, n->world->now_ms);
 	native_up(n->native, FRAME_MESSAGE_MAX, n->world->now_ms);
 	transmit_if_ready(n);
 }
@@ -482,6 +511,7 @@ void
 world_stop(struct world_node *n)
 {
 	dataplane_free(n->dataplane);
+	world_free_member(n);
 	peer_table_free(n->peers);
 	wheel_free(n->wheel);
 	packet_pool_free(n->pool);
@@ -498,6 +528,7 @@ world_open(struct world *w, const struct world_params *params)
 	memset(w, 0, sizeof(*w));
 	w->params = *params;
 	w->now_ms = START_MS;
+	w->server = (struct world_server){.epoch = 1, .next_sender = 1, .lease_s = 900};
 	w->count = params->nodes != 0 ? params->nodes : 2;
 	ck_assert_int_le(w->count, WORLD_NODES_MAX);
 	for (int i = 0; i < w->count; i++) {

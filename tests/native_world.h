@@ -14,6 +14,7 @@
 #include "addr.h"
 #include "dataplane.h"
 #include "frame.h"
+#include "groupwire.h"
 #include "native.h"
 #include "network.h"
 #include "packet.h"
@@ -36,6 +37,21 @@ struct world_message {
 	uint8_t bytes[];
 };
 
+/* What a member asks the key server. */
+struct world_question {
+	struct world_question *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+/* A key server of the simplest kind: it lets everybody in, and answers at once. */
+struct world_server {
+	uint32_t epoch, next_sender;
+	uint64_t lease_s, granted_s; /* granted_s 0: for ever */
+	bool is_silent;
+	unsigned int look_ups;
+};
+
 /* A packet that a node has given to its tunnel. */
 struct world_packet {
 	struct world_packet *next;
@@ -54,8 +70,15 @@ struct world_node {
 	struct packet_pool *pool;
 	struct dataplane *dataplane;
 	struct native *native; /* that of dataplane; NULL while the node is stopped */
-	bool ready;	       /* it has said so since its last world_transmit() */
-	bool cut;	       /* nothing goes from or to it; publishing fails with ENOTCONN */
+	/* In a group; sender is what the key server gave to it last, 0 if it put it out. */
+	struct member *member;
+	struct groupwire_self self;
+	struct world_question *questions;
+	uint32_t sender;
+	bool is_out;
+	size_t routes; /* how often the roster changed */
+	bool ready;    /* it has said so since its last world_transmit() */
+	bool cut;      /* nothing goes from or to it; publishing fails with ENOTCONN */
 	/* Since world_open(); starts go on counting. */
 	struct stats stats;
 	size_t published, delivered, probes;
@@ -84,6 +107,7 @@ struct world {
 	uint64_t now_ms;
 	int count;
 	struct world_node node[WORLD_NODES_MAX];
+	struct world_server server;
 	struct world_message *queue; /* published, with the broker; the oldest first */
 	/* Sees each message as it is published, and may change it; false: it is lost. NULL: all
 	 * go. */
@@ -100,6 +124,13 @@ void world_stop(struct world_node *n);
 void world_start(struct world_node *n);
 /* The other is taken out of n's configuration, as by a reload. */
 void world_forget(struct world_node *n, const struct world_node *other);
+
+/* In a group: a new epoch, which members learn of when they ask; and one whom the server does not
+ * answer any more. */
+void world_renew(struct world *w);
+void world_evict(struct world_node *n);
+/* n hears of the present epoch. */
+void world_catch_up(struct world_node *n);
 
 /* Of the node's first address. */
 const struct addr *world_addr(const struct world_node *n);
@@ -137,5 +168,11 @@ void world_publish(struct world *w, const struct world_message *m);
 /* What the broker does when n is subscribed to the message's topic: a node gets it, and what it
  * answers stays in the queue. */
 void world_give(struct world_node *n, const struct world_message *m);
+
+/* native_world_group.c: for native_world.c. world_answer() gives the answers to what n has asked;
+ * returns whether there were any. */
+void world_make_member(struct world_node *n);
+void world_free_member(struct world_node *n);
+bool world_answer(struct world_node *n);
 
 #endif
