@@ -73,6 +73,8 @@ help_of()
 
 { help_of new_help; help_of old_help; } | options_of >"$words"
 check_items src/options.c man/mqtt-vpnd.8 option
+help_of keyd_help | options_of >"$words"
+check_items src/options.c man/mqtt-vpn-keyd.8 option
 
 options_of <src/vpnctl.c >"$words"
 check_items src/vpnctl.c man/mqtt-vpnctl.8 option

@@ -32,32 +32,39 @@ sbin=$root$(variable sbindir)
 bin=$root$(variable bindir)
 etc=$root$(variable sysconfdir)
 man=$root$(variable mandir)
+state=$root$(variable localstatedir)/lib/mqtt-vpn-keyd
 
 step "install"
 run_make install
-for file in "$sbin/mqtt-vpnd" "$sbin/mqtt_vpn" "$bin/mqtt-vpnctl"; do
+for file in "$sbin/mqtt-vpnd" "$sbin/mqtt_vpn" "$sbin/mqtt-vpn-keyd" "$bin/mqtt-vpnctl"; do
 	[ -x "$file" ] || fail "$file is not installed"
 done
-for page in man8/mqtt-vpnd.8 man8/mqtt-vpnctl.8 man5/mqtt-vpn.conf.5 man5/mqtt-vpn-keyd.conf.5 \
-    man7/mqtt-vpn-protocol.7; do
+for page in man8/mqtt-vpnd.8 man8/mqtt-vpn-keyd.8 man8/mqtt-vpnctl.8 man5/mqtt-vpn.conf.5 \
+    man5/mqtt-vpn-keyd.conf.5 man7/mqtt-vpn-protocol.7; do
 	[ -s "$man/$page" ] || fail "$page is not installed"
 done
 for file in "$etc/mqtt-vpn.conf" "$etc/mqtt-vpn-keyd.conf"; do
 	[ -f "$file" ] || fail "$file is not installed"
 	[ "$(stat -c %a "$file")" = 640 ] || fail "the mode of $file is $(stat -c %a "$file")"
 done
-[ -x "$etc/init.d/mqtt-vpnd" ] || fail "the init script is not installed"
+for file in mqtt-vpnd mqtt-vpn-keyd; do
+	[ -x "$etc/init.d/$file" ] || fail "the init script of $file is not installed"
+done
+[ "$(stat -c %a "$state")" = 700 ] || fail "others can look into $state"
 "$sbin/mqtt-vpnd" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpnd -V"
+"$sbin/mqtt-vpn-keyd" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpn-keyd -V"
 "$bin/mqtt-vpnctl" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpnctl -V"
 "$sbin/mqtt_vpn" -h 2>&1 | grep -q -e '-t' || fail "mqtt_vpn -h"
 
 step "install again: an edited configuration stays as it is"
 echo '# mine' >>"$etc/mqtt-vpn.conf"
 sum=$(sha256sum <"$etc/mqtt-vpn.conf")
+echo keys >"$state/keys.db"
 run_make install
 [ "$(sha256sum <"$etc/mqtt-vpn.conf")" = "$sum" ] || fail "the configuration was overwritten"
 
-step "uninstall: only the edited configuration is left"
+step "uninstall: only the edited configuration and the keys are left"
 run_make uninstall
-left=$(find "$root" ! -type d)
-[ "$left" = "$etc/mqtt-vpn.conf" ] || fail "left behind: $left"
+left=$(find "$root" ! -type d | sort)
+[ "$left" = "$(printf '%s\n' "$etc/mqtt-vpn.conf" "$state/keys.db" | sort)" ] ||
+    fail "left behind: $left"
