@@ -29,7 +29,7 @@ keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_
 	    .epoch = g->kept.epoch,
 	    .evicted = (unsigned int)g->bans.count,
 	    .lease_s = g->lease_s,
-	    .failing = g->failed || !g->loaded,
+	    .failing = g->failing || !g->loaded,
 	};
 	for (size_t i = 0; i < g->members.count; i++) {
 		const struct keystore_member *m = g->members.things[i];

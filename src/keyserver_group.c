@@ -412,11 +412,14 @@ keep_evictions(struct keyserver_state *g)
 static void
 give_up(struct keyserver_state *g, uint64_t now_ms)
 {
-	log_error("group %s: cannot be changed: %s", g->kept.name, keystore_error(g->ks->store));
+	if (!g->failing) /* it is tried each second */
+		log_error(
+		    "group %s: cannot be changed: %s", g->kept.name, keystore_error(g->ks->store));
 	keystore_rollback(g->ks->store);
-	if (keyserver_load(g) == -1)
+	if (keyserver_load(g) == -1 && !g->failing)
 		log_error("group %s: cannot be read back: %s", g->kept.name,
 		    keystore_error(g->ks->store));
+	g->failing = true;
 	keep_evictions(g);
 	if (g->renew || g->requests.count > 0 || !g->loaded)
 		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
@@ -452,6 +455,9 @@ keyserver_change(struct keyserver_state *g, uint64_t now_ms)
 	if (g->failed || keystore_commit(g->ks->store) == -1) {
 		give_up(g, now_ms);
 	} else {
+		if (g->failing)
+			log_notice("group %s: can be changed again", g->kept.name);
+		g->failing = false;
 		tell(g, &news);
 		keyserver_clear_requests(g);
 		g->renew = g->at_once = false;

@@ -46,8 +46,9 @@ struct keyserver_state {
 	struct keystore_group kept;
 	uint32_t lease_s;
 	struct keytree *tree;
-	bool loaded; /* false: it could not be read back, and nobody is served */
-	bool failed; /* something of this change could not be kept */
+	bool loaded;  /* false: it could not be read back, and nobody is served */
+	bool failed;  /* something of this change could not be kept */
+	bool failing; /* that of the last one, which has been logged */
 	/* struct keystore_member, the same in both. until_ms 0: it is out, but its leaf is not free
 	 * yet, as it knows the keys above. */
 	struct sorted members, by_sender;
