@@ -16,6 +16,7 @@
 #include "keywire.h"
 #include "log.h"
 #include "netlink.h"
+#include "options.h"
 #include "roster.h"
 #include "settings.h"
 #include "util.h"
@@ -98,7 +99,9 @@ make_server(struct keydaemon *k, char **error)
 		return -1;
 	k->server = keyserver_new(
 	    k->daemon.wheel, k->store, &k->config->settings, &callbacks, util_now_ms(), error);
-	return k->server != NULL ? 0 : -1;
+	if (k->server == NULL)
+		return -1;
+	return k->daemon.options->recover ? keyserver_recover(k->server, util_now_ms(), error) : 0;
 }
 
 static int
