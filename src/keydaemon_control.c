@@ -293,7 +293,7 @@ on_evict(void *arg, const char *argument, char **error)
 	*error = util_format(
 	    roster_by_name(k->config->roster, c.name) == NULL
 		? "there is no member '%s'"
-		: "'%s' is in no such group and may join none: perhaps it was put out before",
+		: "nothing to do: '%s' is not in and may not join, or was put out before",
 	    c.name);
 	return NULL;
 }
