@@ -165,8 +165,9 @@ keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms)
 	return 0;
 }
 
-/* Whoever is in a group and may not be, as the settings are now. And there may be some whose time
- * was over while we were not there. Not before the wheel runs: the owner is not ready yet. */
+/* Whoever is in a group and may not be, as the settings are now; also one that has another key now,
+ * as somebody else may have the old one. And there may be some whose time was over while we were
+ * not there. Not before the wheel runs: the owner is not ready yet. */
 static void
 evict_strangers(struct keyserver_state *g, uint64_t now_ms)
 {
@@ -176,6 +177,8 @@ evict_strangers(struct keyserver_state *g, uint64_t now_ms)
 
 		if (s == NULL || !keyserver_may_join(s, g->kept.name))
 			evict(g, m->name, "not allowed any more", false);
+		else if (memcmp(s->public_key, m->public_key, AEAD_KEY_LEN) != 0)
+			evict(g, m->name, "its public key is another one now", false);
 	}
 	keyserver_schedule(g, now_ms);
 }

@@ -300,15 +300,18 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 	/* Slots that it has cannot be taken back. */
 	if (g->kept.method != KEYMSG_SLOTTED || until_ms > m->until_ms)
 		m->until_ms = until_ms;
+	memcpy(m->public_key, s->public_key, sizeof(m->public_key));
 	m->has_verify_key = r->has_verify_key;
 	memcpy(m->verify_key, r->verify_key, sizeof(m->verify_key));
 	keyserver_keep(g, keystore_put_member(g->ks->store, m));
 }
 
+/* One who has left may know keys that are in use, and is put out as well. */
 static void
 release(struct keyserver_state *g, const struct keyserver_request *r)
 {
-	struct keystore_member *m = keyserver_find(g, r->member);
+	struct keystore_member *m = r->type == KEYMSG_EVICTED ? sorted_find(&g->members, r->member)
+							      : keyserver_find(g, r->member);
 
 	if (r->ban) {
 		keyserver_keep(g, keystore_put_ban(g->ks->store, g->kept.name, r->member));
@@ -485,13 +488,25 @@ keyserver_schedule(struct keyserver_state *g, uint64_t now_ms)
 		wheel_set(g->ks->wheel, &g->batch, due_ms, on_batch, g);
 }
 
+/* Its last word counts, but not against an eviction: it may ask again when it is out. */
+static void
+replace(struct keyserver_request *waiting, const struct keyserver_request *r)
+{
+	bool ban = waiting->ban;
+
+	if (waiting->type == KEYMSG_EVICTED && r->type != KEYMSG_EVICTED)
+		return;
+	*waiting = *r;
+	waiting->ban = waiting->ban || ban;
+}
+
 int
 keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r)
 {
 	struct keyserver_request *waiting = sorted_find(&g->requests, r->member);
 
-	if (waiting != NULL) { /* its last word counts */
-		*waiting = *r;
+	if (waiting != NULL) {
+		replace(waiting, r);
 		return 0;
 	}
 	waiting = malloc(sizeof(*waiting));

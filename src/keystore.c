@@ -43,7 +43,7 @@ static const char *const texts[KEYSTORE_STATEMENTS] = {
     [DELETE_GROUP] = "DELETE FROM groups WHERE name = ?1",
     [DELETE_MEMBERS] = "DELETE FROM members WHERE grp = ?1",
     [DELETE_NODES] = "DELETE FROM nodes WHERE grp = ?1",
-    [PUT_MEMBER] = "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [PUT_MEMBER] = "INSERT OR REPLACE INTO members VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [DELETE_MEMBER] = "DELETE FROM members WHERE grp = ?1 AND name = ?2",
     [PUT_BAN] = "INSERT OR IGNORE INTO bans VALUES (?1, ?2)",
     [DELETE_BAN] = "DELETE FROM bans WHERE grp = ?1 AND name = ?2",
@@ -52,7 +52,7 @@ static const char *const texts[KEYSTORE_STATEMENTS] = {
     [DELETE_NODE] = "DELETE FROM nodes WHERE grp = ?1 AND level = ?2 AND idx = ?3",
     [EACH_GROUP] = ("SELECT name, method, epoch, next_sender, slots_begin_ms, slot_s, slots_depth, "
 		    "slots_root, slots_known_ms FROM groups ORDER BY name"),
-    [EACH_MEMBER] = ("SELECT grp, name, leaf, sender, request, until_ms, verify_key "
+    [EACH_MEMBER] = ("SELECT grp, name, leaf, sender, request, until_ms, public_key, verify_key "
 		     "FROM members WHERE grp = ?1 ORDER BY name"),
     [EACH_NODE] = "SELECT level, idx, key FROM nodes WHERE grp = ?1",
 };
@@ -335,8 +335,9 @@ keystore_put_member(struct keystore *s, const struct keystore_member *m)
 	bind_number(st, 4, m->sender);
 	bind_number(st, 5, m->request);
 	bind_number(st, 6, m->until_ms);
+	bind_key(st, 7, m->public_key);
 	if (m->has_verify_key)
-		bind_key(st, 7, m->verify_key);
+		bind_key(st, 8, m->verify_key);
 	return run(s, st);
 }
 
@@ -395,13 +396,14 @@ read_member(struct keystore *s, sqlite3_stmt *st, struct keystore_member *m)
 	    .sender = (uint32_t)sqlite3_column_int64(st, 3),
 	    .request = (uint32_t)sqlite3_column_int64(st, 4),
 	    .until_ms = (uint64_t)sqlite3_column_int64(st, 5),
-	    .has_verify_key = sqlite3_column_type(st, 6) != SQLITE_NULL,
+	    .has_verify_key = sqlite3_column_type(st, 7) != SQLITE_NULL,
 	};
-	if (column_name(s, st, 0, m->group) == -1 || column_name(s, st, 1, m->name) == -1)
+	if (column_name(s, st, 0, m->group) == -1 || column_name(s, st, 1, m->name) == -1 ||
+	    column_key(s, st, 6, m->public_key, sizeof(m->public_key)) == -1)
 		return -1;
 	if (!m->has_verify_key)
 		return 0;
-	return column_key(s, st, 6, m->verify_key, sizeof(m->verify_key));
+	return column_key(s, st, 7, m->verify_key, sizeof(m->verify_key));
 }
 
 int

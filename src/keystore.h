@@ -42,7 +42,8 @@ struct keystore_member {
 	uint32_t leaf, sender;
 	uint32_t request; /* of the join that gave these */
 	uint64_t until_ms;
-	bool has_verify_key; /* it signs what it sends to all */
+	uint8_t public_key[AEAD_KEY_LEN]; /* that it had when it joined */
+	bool has_verify_key;		  /* it signs what it sends to all */
 	uint8_t verify_key[AEAD_KEY_LEN];
 };
 

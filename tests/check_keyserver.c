@@ -868,6 +868,67 @@ START_TEST(keyserver_evicts_who_is_not_in_the_settings_any_more)
 }
 END_TEST
 
+static void
+take_settings(void)
+{
+	char *error;
+
+	ck_assert_int_eq(keyserver_configure(w.server, &w.settings, w.now_ms, &error), 0);
+}
+
+/* The old key may be in other hands. What it asks for before it is out does not keep it in. */
+START_TEST(keyserver_puts_out_who_has_another_key)
+{
+	begin(KEYMSG_STATIC);
+	join_all(3);
+	w.members[1].public_key[0] ^= 1;
+	take_settings();
+	ask_join(1, 77, 0);
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_EVICTED);
+	clients[1].in = false;
+	pass(2 * KEYSERVER_NOTICE_MS);
+	ck_assert(!can_read(1, 0));
+	expect_all_read(2, 2);
+	ck_assert(can_read(2, 0));
+	join(1);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	ck_assert(can_read(1, 0));
+	take_settings();
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_JOINED);
+}
+END_TEST
+
+START_TEST(keyserver_puts_out_who_got_another_key_while_it_was_away)
+{
+	begin(KEYMSG_SLOTTED);
+	join_all(2);
+	stop();
+	w.members[1].public_key[0] ^= 1;
+	start();
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_EVICTED);
+	ck_assert_uint_eq(facts().members, 1);
+	ck_assert_uint_eq(facts().epoch, 2);
+}
+END_TEST
+
+/* With the method static it reads on, until it is put out. */
+START_TEST(keyserver_evicts_who_has_left)
+{
+	begin(KEYMSG_STATIC);
+	join_all(2);
+	leave(1);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	ck_assert(can_read(1, 0));
+	clients[1].in = false;
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", clients[1].name, w.now_ms), 1);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	ck_assert(!can_read(1, 0));
+}
+END_TEST
+
 START_TEST(keyserver_keeps_the_method_of_a_group)
 {
 	struct keyserver_settings other = w.settings;
@@ -953,6 +1014,9 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_goes_on_after_a_restart);
 	add_for_each_method(tc, keyserver_never_goes_back_in_time);
 	add_for_each_method(tc, keyserver_evicts_who_is_not_in_the_settings_any_more);
+	tcase_add_test(tc, keyserver_puts_out_who_has_another_key);
+	tcase_add_test(tc, keyserver_puts_out_who_got_another_key_while_it_was_away);
+	tcase_add_test(tc, keyserver_evicts_who_has_left);
 	tcase_add_test(tc, keyserver_keeps_the_method_of_a_group);
 	tcase_add_test(tc, keyserver_refuses_two_of_one_name);
 	return tc;

@@ -171,6 +171,7 @@ member(const char *in, const char *name)
 
 	snprintf(m.group, sizeof(m.group), "%s", in);
 	snprintf(m.name, sizeof(m.name), "%s", name);
+	memset(m.public_key, 0x22, sizeof(m.public_key));
 	m.has_verify_key = true;
 	memset(m.verify_key, 0x33, sizeof(m.verify_key));
 	return m;
