@@ -195,6 +195,15 @@ prefix_equal(const struct prefix *a, const struct prefix *b)
 	return a->len == b->len && prefix_contains(a, &b->addr);
 }
 
+bool
+prefix_is_listed(const struct prefix *list, size_t count, const struct prefix *p)
+{
+	for (size_t i = 0; i < count; i++)
+		if (prefix_equal(&list[i], p))
+			return true;
+	return false;
+}
+
 struct addr
 prefix_broadcast(const struct prefix *p)
 {

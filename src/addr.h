@@ -64,6 +64,7 @@ struct prefix prefix_network(const struct prefix *p);
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 /* Compares network and length; host bits are ignored. */
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
+bool prefix_is_listed(const struct prefix *list, size_t count, const struct prefix *p);
 
 /* The directed broadcast address of an IPv4 prefix of at most 30 bits; else family ADDR_NONE. */
 struct addr prefix_broadcast(const struct prefix *p);

@@ -266,6 +266,7 @@ static const struct {
     {KEYMSG_CATCH_UP, "catch up", KEYMSG_HAS(KEYMSG_EPOCH)},
     {KEYMSG_RENEW, "renew", KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE)},
     {KEYMSG_LOOK_UP, "look up", 0},
+    {KEYMSG_LIST, "list", 0},
     {KEYMSG_JOINED, "joined",
 	KEYMSG_HAS(KEYMSG_METHOD) | KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_EPOCH) |
 	    KEYMSG_HAS(KEYMSG_LEAF) | KEYMSG_HAS(KEYMSG_PATH) | KEYMSG_HAS(KEYMSG_GRANTED) |
@@ -279,6 +280,7 @@ static const struct {
 	KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_PUBLIC_KEY) | KEYMSG_HAS(KEYMSG_GRANTED)},
     {KEYMSG_EVICTED, "evicted", 0},
     {KEYMSG_REFUSED, "refused", KEYMSG_HAS(KEYMSG_REASON)},
+    {KEYMSG_ROUTES, "routes", 0},
 };
 
 static size_t
@@ -295,7 +297,8 @@ find_type(enum keymsg_type type)
 static bool
 is_complete(const struct keymsg *m)
 {
-	uint32_t whom = KEYMSG_HAS(KEYMSG_ADDRESS) | KEYMSG_HAS(KEYMSG_SENDER);
+	uint32_t whom =
+	    KEYMSG_HAS(KEYMSG_ADDRESS) | KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_PREFIX);
 	size_t i = find_type(m->type);
 	uint32_t needs;
 

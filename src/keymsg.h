@@ -18,9 +18,9 @@
 
 #define KEYMSG_TEXT_MAX 255
 #define KEYMSG_GROUP_MAX 64
-#define KEYMSG_PREFIXES_MAX 16
+#define KEYMSG_PREFIXES_MAX 128
 /* The longest message that can be made. */
-#define KEYMSG_MAX 4096
+#define KEYMSG_MAX 8192
 
 enum keymsg_type {
 	/* of a member; each has an answer */
@@ -28,7 +28,8 @@ enum keymsg_type {
 	KEYMSG_LEAVE = 0x02,
 	KEYMSG_CATCH_UP = 0x03, /* the answer is as to a join */
 	KEYMSG_RENEW = 0x04,	/* the lease */
-	KEYMSG_LOOK_UP = 0x05,	/* who has this address, or this sender id? */
+	KEYMSG_LOOK_UP = 0x05,	/* who has this address, this sender id, or exactly this prefix? */
+	KEYMSG_LIST = 0x06,	/* the networks behind members */
 	/* of the server */
 	KEYMSG_JOINED = 0x81,
 	KEYMSG_LEFT = 0x82,
@@ -36,6 +37,7 @@ enum keymsg_type {
 	KEYMSG_ENTRY = 0x85,
 	KEYMSG_EVICTED = 0x86, /* unasked */
 	KEYMSG_REFUSED = 0x87,
+	KEYMSG_ROUTES = 0x88,
 };
 
 enum keymsg_field {

@@ -58,6 +58,8 @@ serve(struct keyserver_state *g, const struct keyserver_member *s, const struct 
 		keyserver_send_joined(g, in, m->request);
 	} else if (m->type == KEYMSG_RENEW) {
 		keyserver_send_lease(g, in, m);
+	} else if (m->type == KEYMSG_LIST) {
+		keyserver_send_routes(g, member, m);
 	} else {
 		keyserver_look_up(g, member, m);
 	}

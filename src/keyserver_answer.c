@@ -160,8 +160,11 @@ void
 keyserver_look_up(struct keyserver_state *g, const char *member, const struct keymsg *asked)
 {
 	bool by_sender = (asked->has & KEYMSG_HAS(KEYMSG_SENDER)) != 0;
-	const struct keystore_member *found = by_sender
-						  ? keyserver_find_by_sender(g, asked->sender)
+	bool by_network = (asked->has & KEYMSG_HAS(KEYMSG_PREFIX)) != 0;
+	struct prefix network = prefix_network(&asked->prefixes[0]);
+	const struct keystore_member *found = by_sender ? keyserver_find_by_sender(g, asked->sender)
+					      : by_network
+						  ? keyserver_find_by_network(g, &network)
 						  : keyserver_find_by_address(g, &asked->address);
 	const struct keyserver_member *s =
 	    found != NULL ? keyserver_member_settings(g->ks, found->name) : NULL;
@@ -194,6 +197,18 @@ keyserver_look_up(struct keyserver_state *g, const char *member, const struct ke
 		m.prefix_count++;
 		m.has |= KEYMSG_HAS(KEYMSG_PREFIX);
 	}
+	keyserver_send(g->ks, member, &m);
+}
+
+void
+keyserver_send_routes(struct keyserver_state *g, const char *member, const struct keymsg *asked)
+{
+	struct keymsg m;
+
+	begin(&m, KEYMSG_ROUTES, g->kept.name, asked->request);
+	m.prefix_count = keyserver_list_routes(g, member, m.prefixes, KEYMSG_PREFIXES_MAX);
+	if (m.prefix_count > 0)
+		m.has |= KEYMSG_HAS(KEYMSG_PREFIX);
 	keyserver_send(g->ks, member, &m);
 }
 

@@ -64,7 +64,8 @@ keyserver_directory_init(struct keyserver_directory *d, const struct keyserver_s
 	memset(d, 0, sizeof(*d));
 	d->by_name = calloc(s->member_count + 1, sizeof(*d->by_name));
 	d->claims = calloc(count_prefixes(s) + 1, sizeof(*d->claims));
-	if (d->by_name == NULL || d->claims == NULL) {
+	d->routes = calloc(count_prefixes(s) + 1, sizeof(*d->routes));
+	if (d->by_name == NULL || d->claims == NULL || d->routes == NULL) {
 		keyserver_directory_clear(d);
 		return -1;
 	}
@@ -74,6 +75,9 @@ keyserver_directory_init(struct keyserver_directory *d, const struct keyserver_s
 	}
 	qsort(d->by_name, d->member_count, sizeof(*d->by_name), compare_names);
 	qsort(d->claims, d->claim_count, sizeof(*d->claims), compare_claims);
+	for (size_t i = 0; i < d->claim_count; i++)
+		if (d->claims[i].network.len < addr_bits(&d->claims[i].network.addr))
+			d->routes[d->route_count++] = &d->claims[i];
 	return 0;
 }
 
@@ -82,6 +86,7 @@ keyserver_directory_clear(struct keyserver_directory *d)
 {
 	free(d->by_name);
 	free(d->claims);
+	free(d->routes);
 	memset(d, 0, sizeof(*d));
 }
 
@@ -187,8 +192,8 @@ place_of(const struct keyserver_directory *d, const struct prefix *network)
 	return low;
 }
 
-static const struct keystore_member *
-find_with(const struct keyserver_state *g, const struct prefix *network)
+const struct keystore_member *
+keyserver_find_by_network(const struct keyserver_state *g, const struct prefix *network)
 {
 	const struct keyserver_directory *d = &g->ks->directory;
 
@@ -215,7 +220,25 @@ keyserver_find_by_address(const struct keyserver_state *g, const struct addr *a)
 		if (!g->ks->directory.has_length[len])
 			continue;
 		p = prefix_network(&p);
-		m = find_with(g, &p);
+		m = keyserver_find_by_network(g, &p);
 	}
 	return m;
+}
+
+size_t
+keyserver_list_routes(
+    const struct keyserver_state *g, const char *except, struct prefix *routes, size_t max)
+{
+	const struct keyserver_directory *d = &g->ks->directory;
+	size_t count = 0;
+
+	for (size_t i = 0; i < d->route_count && count < max; i++) {
+		const struct keyserver_claim *c = d->routes[i];
+
+		if (strcmp(c->member->name, except) != 0 &&
+		    keyserver_find(g, c->member->name) != NULL &&
+		    (count == 0 || compare_networks(&routes[count - 1], &c->network) != 0))
+			routes[count++] = c->network;
+	}
+	return count;
 }

@@ -38,6 +38,8 @@ struct keyserver_directory {
 	size_t member_count;
 	struct keyserver_claim *claims; /* by network */
 	size_t claim_count;
+	const struct keyserver_claim **routes; /* those of more than one address, by network */
+	size_t route_count;
 	bool has_length[128 + 1]; /* there is a claim of so many bits, of either family */
 };
 
@@ -117,6 +119,14 @@ bool keyserver_owns(const struct keyserver_member *m, const struct keymsg *named
 const struct keystore_member *
 keyserver_find_by_address(const struct keyserver_state *g, const struct addr *a);
 
+/* The one with exactly this network, of those who are in it now. */
+const struct keystore_member *
+keyserver_find_by_network(const struct keyserver_state *g, const struct prefix *network);
+/* The networks behind those who are in it now, but for this one. Returns how many; no more than
+ * max. */
+size_t keyserver_list_routes(
+    const struct keyserver_state *g, const char *except, struct prefix *routes, size_t max);
+
 /* keyserver_load.c. From the store, or new if it is not there. Returns NULL: see keystore_error().
  */
 struct keyserver_state *
@@ -139,6 +149,8 @@ void keyserver_send_plain(struct keyserver_state *g, enum keymsg_type type, cons
     uint32_t request, const char *reason);
 void keyserver_send_lease(
     struct keyserver_state *g, const struct keystore_member *m, const struct keymsg *asked);
+void
+keyserver_send_routes(struct keyserver_state *g, const char *member, const struct keymsg *asked);
 void keyserver_look_up(struct keyserver_state *g, const char *member, const struct keymsg *asked);
 void keyserver_publish(
     struct keyserver_state *g, const struct keytree_wrap *wraps, size_t count, uint64_t from_ms);

@@ -17,7 +17,7 @@
 #include "network.h"
 #include "notice.h"
 
-#define KEYWIRE_MESSAGE_MAX 4096 /* of what members and server say within their session */
+#define KEYWIRE_MESSAGE_MAX 8192 /* of what members and server say within their session */
 
 struct aead_cipher;
 struct keywire;

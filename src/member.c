@@ -239,6 +239,29 @@ member_look_up(struct member *m, const struct addr *a, uint32_t sender)
 	say(m, &k);
 }
 
+void
+member_look_up_route(struct member *m, const struct prefix *network)
+{
+	struct keymsg k;
+
+	begin(m, &k, KEYMSG_LOOK_UP, 0);
+	k.has |= KEYMSG_HAS(KEYMSG_PREFIX);
+	k.prefixes[0] = *network;
+	k.prefix_count = 1;
+	say(m, &k);
+}
+
+static void
+ask_for_routes(struct member *m)
+{
+	struct keymsg k;
+
+	if (m->callbacks.routes == NULL)
+		return;
+	begin(m, &k, KEYMSG_LIST, 0);
+	say(m, &k);
+}
+
 /* The lease. */
 
 static void on_renew(void *arg, uint64_t now_ms);
@@ -252,6 +275,7 @@ take_lease(struct member *m, const struct keymsg *k, uint64_t asked_ms, uint64_t
 	m->server_ahead_ms = k->time_ms - now_ms;
 	wheel_set(
 	    m->params.wheel, &m->renew, now_ms + m->lease_ms / MEMBER_LEASE_PARTS, on_renew, m);
+	ask_for_routes(m);
 }
 
 static void
@@ -406,6 +430,8 @@ member_receive(struct member *m, const uint8_t *message, size_t len, uint64_t no
 		go_out(m, (k.has & KEYMSG_HAS(KEYMSG_REASON)) != 0 ? k.reason : "evicted");
 	else if (k.type == KEYMSG_ENTRY || (k.type == KEYMSG_REFUSED && k.request == 0))
 		m->callbacks.entry(m->callbacks.arg, &k);
+	else if (k.type == KEYMSG_ROUTES && m->state == MEMBER_IN && m->callbacks.routes != NULL)
+		m->callbacks.routes(m->callbacks.arg, &k);
 	else if (k.type == KEYMSG_REFUSED)
 		on_refused(m, &k, now_ms);
 	keymsg_clear(&k);

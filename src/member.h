@@ -53,6 +53,9 @@ struct member_callbacks {
 	void (*out)(void *arg, const char *reason);
 	/* An answer to member_look_up(): m->type is KEYMSG_ENTRY or KEYMSG_REFUSED. */
 	void (*entry)(void *arg, const struct keymsg *m);
+	/* The networks behind other members, anew with each lease; m->type is KEYMSG_ROUTES. NULL:
+	 * they are not asked for. */
+	void (*routes)(void *arg, const struct keymsg *m);
 	void *arg;
 };
 
@@ -74,6 +77,8 @@ void member_follow(struct member *m, const uint8_t *message, size_t len, uint64_
 void member_saw_ahead(struct member *m, uint64_t now_ms);
 /* Asks who has an address, or (NULL) a sender id. */
 void member_look_up(struct member *m, const struct addr *a, uint32_t sender);
+/* Asks who has exactly this network. */
+void member_look_up_route(struct member *m, const struct prefix *network);
 
 enum member_state member_state(const struct member *m);
 uint32_t member_sender(const struct member *m); /* our id; 0: none */

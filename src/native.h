@@ -109,6 +109,7 @@ bool native_receive(struct native *n, const struct link_message *m, uint64_t now
  * server answered to a question of ours. */
 void native_group_changed(struct native *n, uint64_t now_ms);
 void native_take_entry(struct native *n, const struct keymsg *m, uint64_t now_ms);
+void native_take_routes(struct native *n, const struct keymsg *m, uint64_t now_ms);
 
 /* The best of p's channels; state CHANNEL_IDLE when it has none. */
 void native_peer_facts(const struct peer *p, struct channel_facts *f);

@@ -20,6 +20,7 @@
 #include "packet.h"
 
 #define QUESTIONS_PER_S 100
+#define QUESTIONS_AT_ONCE (2 * KEYMSG_PREFIXES_MAX)
 #define ASK_AGAIN_MS 1000
 #define ASK_TIMES 5
 /* So long nobody is asked again for an address that nobody has. */
@@ -33,7 +34,7 @@
 static bool
 may_ask(struct native *n, uint64_t now_ms)
 {
-	if (!bucket_take(&n->group->questions, QUESTIONS_PER_S, QUESTIONS_PER_S, now_ms))
+	if (!bucket_take(&n->group->questions, QUESTIONS_PER_S, QUESTIONS_AT_ONCE, now_ms))
 		return false;
 	stats_count(n->stats, STAT_LOOK_UPS);
 	return true;
@@ -429,4 +430,37 @@ native_take_entry(struct native *n, const struct keymsg *m, uint64_t now_ms)
 		on_refused(n, m, now_ms);
 	else if (memcmp(m->public_key, n->network->public_key, AEAD_KEY_LEN) != 0)
 		on_entry(n, m, now_ms);
+}
+
+/* Networks behind members. */
+
+static bool
+is_known(const struct native *n, const struct prefix *route)
+{
+	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
+		if (p->told && prefix_is_listed(p->routes, p->route_count, route))
+			return true;
+	return false;
+}
+
+/* Whether all that is behind p is still behind somebody. */
+static bool
+is_listed(const struct peer *p, const struct keymsg *m)
+{
+	for (size_t i = 0; i < p->route_count; i++)
+		if (!prefix_is_listed(m->prefixes, m->prefix_count, &p->routes[i]))
+			return false;
+	return true;
+}
+
+/* Nobody sends there before there is a route, so nobody would ask: it is done here. */
+void
+native_take_routes(struct native *n, const struct keymsg *m, uint64_t now_ms)
+{
+	for (size_t i = 0; i < m->prefix_count; i++)
+		if (!is_known(n, &m->prefixes[i]) && may_ask(n, now_ms))
+			member_look_up_route(n->group->member, &m->prefixes[i]);
+	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
+		if (p->told && p->lane_count > 0 && !is_listed(p, m))
+			native_look_up_again(p->lanes[0], now_ms);
 }

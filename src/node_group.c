@@ -201,6 +201,14 @@ on_entry(void *arg, const struct keymsg *m)
 	native_take_entry(native_of(n), m, util_now_ms());
 }
 
+static void
+on_routes(void *arg, const struct keymsg *m)
+{
+	struct node *n = arg;
+
+	native_take_routes(native_of(n), m, util_now_ms());
+}
+
 /* For the node. */
 
 bool
@@ -246,8 +254,12 @@ node_make_group(struct node *n)
 	    .group = name_of(n),
 	    .wanted_s = s->membership_s,
 	    .prefixes = prefixes};
-	struct member_callbacks callbacks = {
-	    .send = on_send, .joined = on_joined, .out = on_out, .entry = on_entry, .arg = n};
+	struct member_callbacks callbacks = {.send = on_send,
+	    .joined = on_joined,
+	    .out = on_out,
+	    .entry = on_entry,
+	    .routes = on_routes,
+	    .arg = n};
 
 	if (s->wire != WIRE_NATIVE || s->mode != MODE_GROUP)
 		return 0;

@@ -34,15 +34,6 @@ table_of(const struct prefix *p)
 }
 
 static bool
-contains_route(const struct prefix *routes, size_t count, const struct prefix *p)
-{
-	for (size_t i = 0; i < count; i++)
-		if (prefix_equal(&routes[i], p))
-			return true;
-	return false;
-}
-
-static bool
 in_own_network(const struct node *n, const struct addr *a)
 {
 	for (size_t i = 0; i < n->daemon.fixed->addr_count; i++)
@@ -192,10 +183,10 @@ node_routes_apply(struct node *n)
 	node_routes_default(n, false); /* first: the broker must not fall into the tunnel */
 	change_exemption(n, false);
 	for (size_t i = 0; i < old_count; i++)
-		if (!contains_route(wanted, count, &old[i]))
+		if (!prefix_is_listed(wanted, count, &old[i]))
 			delete_route(n, &old[i]);
 	for (size_t i = 0; i < count; i++)
-		if (!contains_route(old, old_count, &wanted[i]))
+		if (!prefix_is_listed(old, old_count, &wanted[i]))
 			add_route(n, &wanted[i]);
 	n->routes.routes = wanted;
 	n->routes.count = count;

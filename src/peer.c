@@ -471,16 +471,6 @@ peer_table_remove(struct peer_table *t, struct peer *p)
 	peer_drop(t, p);
 }
 
-static bool
-has_route(const struct peer_spec *spec, const struct prefix *route)
-{
-	for (size_t i = 0; i < spec->route_count; i++)
-		if (spec->routes[i].len == route->len &&
-		    addr_equal(&spec->routes[i].addr, &route->addr))
-			return true;
-	return false;
-}
-
 bool
 peer_conflicts(const struct peer *p, const struct peer_spec *spec)
 {
@@ -490,7 +480,7 @@ peer_conflicts(const struct peer *p, const struct peer_spec *spec)
 		if (has_address(p, &spec->addrs[i]))
 			return true;
 	for (i = 0; i < p->route_count; i++)
-		if (has_route(spec, &p->routes[i]))
+		if (prefix_is_listed(spec->routes, spec->route_count, &p->routes[i]))
 			return true;
 	return spec->public_key != NULL && p->has_public_key && has_key(p, spec->public_key);
 }

@@ -31,7 +31,7 @@ enum settings_program { SETTINGS_VPND = 1, SETTINGS_KEYD = 2, SETTINGS_BOTH = 3 
 #define SETTINGS_TIME_MAX (UINT64_C(1) << 40) /* seconds */
 #define SETTINGS_PLAIN_MAX 64		      /* characters of the name of a network or a group */
 #define SETTINGS_NAME_MAX 63		      /* of a node: a peer, a member, ourselves */
-#define SETTINGS_PREFIXES_MAX 16	      /* of a member; KEYMSG_PREFIXES_MAX */
+#define SETTINGS_PREFIXES_MAX 16	      /* of a member; no more than KEYMSG_PREFIXES_MAX */
 
 /* What settings_check_files() does with a key's file. */
 enum settings_access { ACCESS_NONE, ACCESS_READ, ACCESS_SECRET };

@@ -271,6 +271,8 @@ START_TEST(keymsg_needs_what_its_type_needs)
 	m.type = KEYMSG_LOOK_UP;
 	m.has &= ~KEYMSG_HAS(KEYMSG_ADDRESS);
 	ck_assert_uint_gt(keymsg_write(&m, out, sizeof(out)), 0);
+	m.has &= ~KEYMSG_HAS(KEYMSG_PREFIX);
+	ck_assert_uint_gt(keymsg_write(&m, out, sizeof(out)), 0);
 	m.has &= ~KEYMSG_HAS(KEYMSG_SENDER);
 	ck_assert_uint_eq(keymsg_write(&m, out, sizeof(out)), 0);
 	ck_assert_int_eq(parse_hex("0500000001010001"

@@ -167,7 +167,8 @@ on_entry(void *arg, const struct keymsg *k)
 void
 member_world_renew(struct member_side *s, const struct member_params *params)
 {
-	const struct member_callbacks callbacks = {on_say, on_joined, on_out, on_entry, s};
+	const struct member_callbacks callbacks = {
+	    .send = on_say, .joined = on_joined, .out = on_out, .entry = on_entry, .arg = s};
 
 	member_free(s->m);
 	s->m = member_new(params, &callbacks);
