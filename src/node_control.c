@@ -78,7 +78,7 @@ report_peer_counts(const struct node *n, cJSON *o)
 	struct channel_facts facts;
 
 	for (const struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
-		*(p->configured ? &configured : &learnt) += 1;
+		*(p->configured && !p->told ? &configured : &learnt) += 1;
 		native_peer_facts(p, &facts);
 		up += facts.state == CHANNEL_UP ? 1 : 0;
 	}

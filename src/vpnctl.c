@@ -97,7 +97,8 @@ vpnctl_print_json(const struct cJSON *json, bool pretty)
 enum exit_status
 vpnctl_link_status(const struct cJSON *status)
 {
-	return vpnctl_text_link_is_up(status) ? EXIT_IN_ORDER : EXIT_NOT_CONNECTED;
+	return vpnctl_text_link_is_up(status) && vpnctl_text_may_send(status) ? EXIT_IN_ORDER
+									      : EXIT_NOT_CONNECTED;
 }
 
 static enum exit_status

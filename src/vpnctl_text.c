@@ -34,6 +34,12 @@ vpnctl_text_link_is_up(const struct cJSON *status)
 	return state != NULL && strcmp(state, "up") == 0;
 }
 
+bool
+vpnctl_text_may_send(const struct cJSON *status)
+{
+	return !cJSON_IsFalse(vpnctl_item(vpnctl_item(status, "group"), "may_send"));
+}
+
 /* One line under a label of the first column; "" continues the label above. */
 static void __attribute__((format(printf, 3, 4)))
 line(FILE *out, const char *label, const char *fmt, ...)
@@ -232,6 +238,42 @@ print_direction(FILE *out, const char *label, const struct cJSON *traffic, const
 	    count_of(traffic, direction, "drops", ""));
 }
 
+static void
+print_lease(FILE *out, const struct cJSON *group)
+{
+	const struct cJSON *server = vpnctl_item(group, "key_server");
+	char left[DURATION_TEXT_MAX], ago[DURATION_TEXT_MAX] = "never";
+
+	if (cJSON_IsNumber(vpnctl_item(server, "heard_ms_ago")))
+		util_format_duration(vpnctl_get_uint(server, "heard_ms_ago"), ago, sizeof(ago));
+	util_format_duration(vpnctl_get_uint(group, "lease_ms_left"), left, sizeof(left));
+	line(out, "", "key server heard %s%s", ago, strcmp(ago, "never") != 0 ? " ago" : "");
+	if (cJSON_IsTrue(vpnctl_item(group, "may_send")))
+		line(out, "", "may send for %s without another word from it", left);
+	else
+		line(out, "", "must not send");
+}
+
+/* What a node is a member of, if it is. */
+static void
+print_group(FILE *out, const struct cJSON *group)
+{
+	const char *state = vpnctl_get_text(group, "state"),
+		   *reason = vpnctl_get_text(group, "reason");
+
+	if (state == NULL)
+		return;
+	if (strcmp(state, "in") == 0)
+		line(out, "Group", "%s: in, epoch %" PRIu64 ", sender id %" PRIu64,
+		    or_dash(vpnctl_get_text(group, "name")), vpnctl_get_uint(group, "epoch"),
+		    vpnctl_get_uint(group, "sender"));
+	else
+		line(out, "Group", "%s: %s", or_dash(vpnctl_get_text(group, "name")), state);
+	if (reason != NULL)
+		line(out, "", "the key server says: %s", reason);
+	print_lease(out, group);
+}
+
 /* Peers of the mqtt_vpn wire are not up or down. */
 static void
 print_peer_counts(FILE *out, const struct cJSON *peers)
@@ -303,6 +345,7 @@ vpnctl_text_status(FILE *out, const struct cJSON *status)
 	else
 		print_interface(out, vpnctl_item(status, "interface"));
 	print_link(out, vpnctl_item(status, "link"));
+	print_group(out, vpnctl_item(status, "group"));
 	if (!keyd)
 		print_peer_counts(out, vpnctl_item(status, "peers"));
 	print_direction(out, "Sent", traffic, "tx");

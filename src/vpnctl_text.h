@@ -25,6 +25,8 @@ void vpnctl_text_sanitize_json(struct cJSON *json);
 void vpnctl_text_print_json(FILE *out, const char *json);
 
 bool vpnctl_text_link_is_up(const struct cJSON *status);
+/* False for a node that the key server of its group does not let send. */
+bool vpnctl_text_may_send(const struct cJSON *status);
 
 void vpnctl_text_status(FILE *out, const struct cJSON *status);
 void vpnctl_text_peers(FILE *out, const struct cJSON *peers);
