@@ -80,6 +80,13 @@ groupkey_install(
 	memcpy(g->epochs[0].key, key, AEAD_KEY_LEN);
 }
 
+void
+groupkey_forget_old(struct groupkey *g, uint64_t now_ms)
+{
+	while (g->epoch_count > 0 && g->epochs[g->epoch_count - 1].until_ms <= now_ms)
+		aead_wipe(&g->epochs[--g->epoch_count], sizeof(g->epochs[0]));
+}
+
 static const struct groupkey_epoch *
 find_epoch(const struct groupkey *g, uint32_t epoch)
 {

@@ -55,6 +55,8 @@ void groupkey_of_epoch(
  * nothing. */
 void groupkey_install(
     struct groupkey *g, uint32_t epoch, const uint8_t key[AEAD_KEY_LEN], uint64_t from_ms);
+/* Wipes the epochs that are not taken any more. */
+void groupkey_forget_old(struct groupkey *g, uint64_t now_ms);
 uint32_t groupkey_newest(const struct groupkey *g); /* 0: none */
 /* From now on with slots: the first begins at begin_ms. The nodes are copied. */
 void groupkey_set_slots(struct groupkey *g, uint64_t begin_ms, uint64_t slot_ms, unsigned int depth,

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead_hash.h"
+
 struct slot {
 	bool used, stale; /* stale: somebody knows its key who must not */
 	uint8_t key[AEAD_KEY_LEN];
@@ -296,7 +298,7 @@ wrap_bound(const struct keytree_wrap *w, uint8_t bound[9])
 
 static size_t
 wrap_for(const struct keytree *t, unsigned int level, uint32_t index, uint32_t child,
-    uint32_t epoch, struct keytree_wrap *w)
+    uint32_t epoch, const uint8_t news[AEAD_KEY_LEN], struct keytree_wrap *w)
 {
 	const struct slot *below = slot_at(t, level - 1, child);
 	uint8_t bound[9];
@@ -306,9 +308,41 @@ wrap_for(const struct keytree *t, unsigned int level, uint32_t index, uint32_t c
 	w->node = (struct keytree_node){(uint8_t)level, index};
 	w->child = child;
 	wrap_bound(w, bound);
-	aead_seal(w->sealed, slot_at(t, level, index)->key, AEAD_KEY_LEN, bound, sizeof(bound),
-	    epoch, below->key);
+	aead_seal(w->sealed, news, AEAD_KEY_LEN, bound, sizeof(bound), epoch, below->key);
 	return 1;
+}
+
+/*
+ * The new key needs the old one, which is forgotten: whoever has recorded all renewals and takes
+ * over a member, or the server, later cannot go back.
+ */
+static void
+mix(uint8_t key[AEAD_KEY_LEN], const uint8_t news[AEAD_KEY_LEN])
+{
+	uint8_t mixed[AEAD_KEY_LEN];
+
+	aead_kdf(mixed, key, "mv1 renew", news, AEAD_KEY_LEN);
+	memcpy(key, mixed, AEAD_KEY_LEN);
+	aead_wipe(mixed, sizeof(mixed));
+}
+
+/* Returns the number of wraps. */
+static size_t
+renew_node(
+    struct keytree *t, unsigned int level, uint32_t i, uint32_t epoch, struct keytree_wrap *w)
+{
+	struct slot *s = slot_at(t, level, i);
+	uint8_t news[AEAD_KEY_LEN];
+	size_t n;
+
+	aead_random(news, sizeof(news));
+	mix(s->key, news);
+	s->stale = false;
+	tell(t, level, i);
+	n = wrap_for(t, level, i, 2 * i, epoch, news, w);
+	n += wrap_for(t, level, i, 2 * i + 1, epoch, news, w + n);
+	aead_wipe(news, sizeof(news));
+	return n;
 }
 
 int
@@ -320,14 +354,9 @@ keytree_renew(struct keytree *t, uint32_t epoch, struct keytree_wrap **wraps, si
 	if (w == NULL)
 		return -1;
 	for (unsigned int level = 1; level <= t->height; level++)
-		for (uint32_t i = 0; i < width(t, level); i++) {
-			if (!is_due(t, level, i))
-				continue;
-			set_random_key(t, level, i);
-			slot_at(t, level, i)->stale = false;
-			n += wrap_for(t, level, i, 2 * i, epoch, &w[n]);
-			n += wrap_for(t, level, i, 2 * i + 1, epoch, &w[n]);
-		}
+		for (uint32_t i = 0; i < width(t, level); i++)
+			if (is_due(t, level, i))
+				n += renew_node(t, level, i, epoch, &w[n]);
 	*wraps = w;
 	*count = n;
 	return 0;
@@ -366,12 +395,16 @@ reach(struct keytree_path *path, unsigned int level)
 static int
 unwrap(struct keytree_path *path, uint32_t epoch, const struct keytree_wrap *w)
 {
-	uint8_t bound[9];
+	uint8_t bound[9], news[AEAD_KEY_LEN];
+	int rc;
 
-	reach(path, w->node.level);
 	wrap_bound(w, bound);
-	return aead_open(path->keys[w->node.level], w->sealed, sizeof(w->sealed), bound,
-	    sizeof(bound), epoch, path->keys[w->node.level - 1]);
+	rc = aead_open(news, w->sealed, sizeof(w->sealed), bound, sizeof(bound), epoch,
+	    path->keys[w->node.level - 1]);
+	if (rc == 0)
+		mix(path->keys[w->node.level], news);
+	aead_wipe(news, sizeof(news));
+	return rc;
 }
 
 int
@@ -382,9 +415,13 @@ keytree_follow(
 	unsigned int root = 0, reached = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < count && rc == 0; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (wraps[i].node.level > root)
 			root = wraps[i].node.level;
+		if (keytree_concerns(path, &wraps[i]))
+			reach(&new, wraps[i].node.level); /* with the old key, before it changes */
+	}
+	for (size_t i = 0; i < count && rc == 0; i++) {
 		if (keytree_concerns(path, &wraps[i])) {
 			rc = unwrap(&new, epoch, &wraps[i]);
 			reached = wraps[i].node.level;

@@ -25,7 +25,7 @@ struct keytree_node {
 	uint32_t index; /* among those of its level */
 };
 
-/* The new key of node, sealed under that of one of its children. */
+/* What makes the new key of node from its old one, sealed under the key of one of its children. */
 struct keytree_wrap {
 	struct keytree_node node;
 	uint32_t child; /* index, one level below */
@@ -70,10 +70,10 @@ void keytree_remove(struct keytree *t, uint32_t leaf);
 /* Whoever was or is at this leaf must not know what is above it after keytree_renew(). */
 void keytree_mark(struct keytree *t, uint32_t leaf);
 /*
- * New keys for the root and for all that is above a leaf that was removed or marked; each is sealed
- * under the present keys of its children, with the epoch as the nonce: no epoch may be used twice.
- * Returns 0 with a new array in *wraps, from the leaves to the root, and its length; -1 with
- * ENOMEM, nothing has changed then.
+ * New keys for the root and for all that is above a leaf that was removed or marked. What makes
+ * each from the one before is sealed under the present keys of its children, with the epoch as the
+ * nonce: no epoch may be used twice. Returns 0 with a new array in *wraps, from the leaves to the
+ * root, and its length; -1 with ENOMEM, nothing has changed then.
  */
 int keytree_renew(struct keytree *t, uint32_t epoch, struct keytree_wrap **wraps, size_t *count);
 /* What the member at a leaf knows. */
@@ -82,7 +82,8 @@ void keytree_path(const struct keytree *t, uint32_t leaf, struct keytree_path *p
 /* The member's side: whether it needs this one. */
 bool keytree_concerns(const struct keytree_path *path, const struct keytree_wrap *w);
 /*
- * Follows what keytree_renew() gave for this epoch. Returns 0; -1 if the new
+ * Follows what keytree_renew() gave for this epoch, from the path as it was before: after each
+ * renewal in its order. Returns 0; -1 if the new
  * root cannot be reached: from keys that we do not have, or as we have been left out. The path is
  * as before then.
  */

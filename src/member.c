@@ -284,6 +284,7 @@ on_renew(void *arg, uint64_t now_ms)
 	struct member *m = arg;
 	struct keymsg k;
 
+	groupkey_forget_old(&m->keys, member_time(m, now_ms));
 	m->renewal = next_request(m);
 	begin(m, &k, KEYMSG_RENEW, m->renewal);
 	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE);
@@ -446,6 +447,10 @@ member_follow(struct member *m, const uint8_t *message, size_t len, uint64_t now
 	    rekey_open(&r, m->group, m->server_key, message, len) != 0 ||
 	    r.epoch <= groupkey_newest(&m->keys))
 		return;
+	if (r.epoch != groupkey_newest(&m->keys) + 1) { /* one is missing that we would need */
+		member_saw_ahead(m, now_ms);
+		return;
+	}
 	if (!rekey_collect(&m->collection, &r, &m->path))
 		return;
 	if (keytree_follow(&m->path, r.epoch, m->collection.wraps, m->collection.count) == 0)

@@ -1,6 +1,7 @@
 /*
- * version, type, flags; length and name of the group; epoch, part, parts, time, count; the wraps:
- * level, with the highest bit for the right child, index, sealed key; the signature of all that.
+ * version, type, flags; epoch, part, parts, time, count; the wraps: level, with the highest bit for
+ * the right child, index, what is sealed; the signature of a hash of the group's name, which is not
+ * sent, and all that.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,9 +12,12 @@
 #include <string.h>
 
 #include "aead_dh.h"
+#include "aead_hash.h"
 #include "frame.h"
 #include "wire.h"
 
+#define LABEL "mv1 rekey"
+#define HASH_LEN 32
 #define RIGHT 0x80
 
 /* Of all count wraps, the first one behind those of the parts before this one. */
@@ -33,14 +37,26 @@ rekey_parts(size_t count)
 	return (uint16_t)(parts > 0 ? parts : 1);
 }
 
+/* What is signed: it is of no use for another group. */
 static void
-put_head(struct wire_writer *w, const struct rekey *r, const char *group, size_t count)
+digest(uint8_t hash[HASH_LEN], const char *group, const uint8_t *message, size_t len)
+{
+	uint8_t name[sizeof(LABEL) + UINT8_MAX];
+	struct wire_writer w;
+
+	wire_writer_init(&w, name, sizeof(name));
+	wire_put_bytes(&w, LABEL, strlen(LABEL));
+	wire_put_u8(&w, (uint8_t)strlen(group));
+	wire_put_bytes(&w, group, strlen(group));
+	aead_hash(hash, HASH_LEN, NULL, name, w.pos, message, len);
+}
+
+static void
+put_head(struct wire_writer *w, const struct rekey *r, size_t count)
 {
 	wire_put_u8(w, FRAME_VERSION);
 	wire_put_u8(w, FRAME_REKEY);
 	wire_put_u16(w, 0);
-	wire_put_u8(w, (uint8_t)strlen(group));
-	wire_put_bytes(w, group, strlen(group));
 	wire_put_u32(w, r->epoch);
 	wire_put_u16(w, r->part);
 	wire_put_u16(w, r->parts);
@@ -61,23 +77,16 @@ rekey_write(const struct rekey *r, const char *group, const struct keytree_wrap 
     size_t count, const uint8_t sign_key[AEAD_SIGN_SECRET_LEN], uint8_t *out)
 {
 	size_t first = begin_of(r->part, count), end = begin_of(r->part + 1U, count);
+	uint8_t hash[HASH_LEN];
 	struct wire_writer w;
 
 	wire_writer_init(&w, out, REKEY_PART_MAX);
-	put_head(&w, r, group, end - first);
+	put_head(&w, r, end - first);
 	for (size_t i = first; i < end; i++)
 		put_wrap(&w, &wraps[i]);
-	aead_sign(out + w.pos, out, w.pos, sign_key);
+	digest(hash, group, out, w.pos);
+	aead_sign(out + w.pos, hash, sizeof(hash), sign_key);
 	return w.pos + AEAD_SIGNATURE_LEN;
-}
-
-static bool
-read_group(struct wire_reader *r, const char *group)
-{
-	uint8_t len = wire_u8(r);
-	const uint8_t *name = wire_bytes(r, len);
-
-	return name != NULL && len == strlen(group) && memcmp(name, group, len) == 0;
 }
 
 int
@@ -85,7 +94,8 @@ rekey_open(struct rekey *r, const char *group, const uint8_t server_key[AEAD_KEY
     const uint8_t *data, size_t len)
 {
 	struct wire_reader w;
-	bool known, ours;
+	uint8_t hash[HASH_LEN];
+	bool known;
 
 	if (len < AEAD_SIGNATURE_LEN || len > REKEY_PART_MAX)
 		return REKEY_MALFORMED;
@@ -94,7 +104,6 @@ rekey_open(struct rekey *r, const char *group, const uint8_t server_key[AEAD_KEY
 	known = wire_u8(&w) == FRAME_VERSION;
 	known = wire_u8(&w) == FRAME_REKEY && known;
 	known = wire_u16(&w) == 0 && known;
-	ours = read_group(&w, group);
 	r->epoch = wire_u32(&w);
 	r->part = wire_u16(&w);
 	r->parts = wire_u16(&w);
@@ -104,9 +113,8 @@ rekey_open(struct rekey *r, const char *group, const uint8_t server_key[AEAD_KEY
 	if (!known || w.failed || wire_left(&w) > 0 || r->part >= r->parts ||
 	    r->parts > REKEY_PARTS_MAX)
 		return REKEY_MALFORMED;
-	if (!ours || aead_verify(data + len, data, len, server_key) == -1)
-		return REKEY_FORGED;
-	return 0;
+	digest(hash, group, data, len);
+	return aead_verify(data + len, hash, sizeof(hash), server_key) == 0 ? 0 : REKEY_FORGED;
 }
 
 static void

@@ -348,6 +348,34 @@ START_TEST(keytree_is_full_at_last)
 END_TEST
 
 /* Any bit of any wrap that is ours, the wrong epoch, none at all, or the root's missing. */
+#define RENEWALS 30
+
+/* With all that was ever published, and what a member has now. */
+START_TEST(keytree_of_today_opens_nothing_of_yesterday)
+{
+	struct keytree_wrap *published[RENEWALS];
+	uint8_t roots[RENEWALS][AEAD_KEY_LEN];
+	size_t counts[RENEWALS];
+	struct keytree_path path;
+
+	join_many(40);
+	for (unsigned int i = 0; i < RENEWALS; i++) {
+		leave(&members[1 + i]);
+		ck_assert_int_eq(keytree_renew(tree, ++epoch, &published[i], &counts[i]), 0);
+		ck_assert_int_eq(
+		    keytree_follow(&members[0].path, epoch, published[i], counts[i]), 0);
+		memcpy(roots[i], root_of(&members[0]), AEAD_KEY_LEN);
+	}
+	for (unsigned int i = 0; i + 1 < RENEWALS; i++) {
+		path = members[0].path;
+		keytree_follow(&path, 2 + i, published[i], counts[i]);
+		ck_assert_mem_ne(path.keys[path.height], roots[i], AEAD_KEY_LEN);
+	}
+	for (unsigned int i = 0; i < RENEWALS; i++)
+		free(published[i]);
+}
+END_TEST
+
 START_TEST(keytree_follows_nothing_forged)
 {
 	struct keytree_path before;
@@ -439,6 +467,7 @@ keytree_tests(void)
 	tcase_add_test(tc, keytree_knows_what_is_no_tree);
 	tcase_add_test(tc, keytree_is_full_at_last);
 	tcase_add_test(tc, keytree_follows_nothing_forged);
+	tcase_add_test(tc, keytree_of_today_opens_nothing_of_yesterday);
 	tcase_add_loop_test(tc, keytree_follows_the_vectors, 0, 3);
 	return tc;
 }

@@ -6,6 +6,7 @@ SPDX-License-Identifier: ISC
 """
 
 import dataclasses
+import hashlib
 import ipaddress
 import struct
 
@@ -250,9 +251,13 @@ class Wrap:
         return cls(level & ~RIGHT, index, child, reader.bytes(SEALED_LEN))
 
 
-def seal_wrap(level, index, child, epoch, child_key, new_key):
+def seal_wrap(level, index, child, epoch, child_key, news):
     bound = Wrap(level, index, child, b"").bound
-    return Wrap(level, index, child, wire.seal(child_key, epoch, bound, new_key))
+    return Wrap(level, index, child, wire.seal(child_key, epoch, bound, news))
+
+
+def renewed_key(old, news):
+    return wire.kdf(old, "mv1 renew", news)
 
 
 @dataclasses.dataclass
@@ -272,16 +277,24 @@ class Path:
     def follow(self, epoch, wraps):
         keys = list(self.keys)
         ours = sorted((wrap for wrap in wraps if self.concerns(wrap)), key=lambda wrap: wrap.level)
+        while ours and len(keys) <= ours[-1].level:
+            keys.append(keys[-1])
         for wrap in ours:
-            while len(keys) <= wrap.level:
-                keys.append(keys[-1])
-            keys[wrap.level] = wire.unseal(keys[wrap.level - 1], epoch, wrap.bound, wrap.sealed)
+            news = wire.unseal(keys[wrap.level - 1], epoch, wrap.bound, wrap.sealed)
+            keys[wrap.level] = renewed_key(keys[wrap.level], news)
         if not ours or ours[-1].level != len(keys) - 1:
             raise wire.Refused("root")
         self.keys = keys
 
 
 # Rekeys.
+
+
+def rekey_digest(group, message):
+    """What is signed."""
+    name = group.encode()
+    text = b"mv1 rekey" + bytes([len(name)]) + name + message
+    return hashlib.blake2b(text, digest_size=32).digest()
 
 
 @dataclasses.dataclass
@@ -296,17 +309,14 @@ class Rekey:
     wraps: list
 
     def pack(self, signing):
-        group = self.group.encode()
         message = (
             wire.COMMON.pack(wire.VERSION, REKEY, 0)
-            + bytes([len(group)])
-            + group
             + struct.pack(
                 ">IHHQH", self.epoch, self.part, self.parts, self.from_ms, len(self.wraps)
             )
             + b"".join(wrap.pack() for wrap in self.wraps)
         )
-        return message + signing.sign(message).signature
+        return message + signing.sign(rekey_digest(self.group, message)).signature
 
     @classmethod
     def parse(cls, group, server_key, message):
@@ -316,13 +326,12 @@ class Rekey:
         reader = wire.Reader(signed)
         if reader.bytes(wire.COMMON.size) != wire.COMMON.pack(wire.VERSION, REKEY, 0):
             raise wire.Refused("version, type or flags")
-        name = reader.bytes(reader.integer(1))
         epoch, part, parts, from_ms, count = struct.unpack(">IHHQH", reader.bytes(18))
         wraps = [Wrap.parse(reader) for _ in range(count)]
         reader.end()
-        if part >= parts or parts > PARTS_MAX or name != group.encode():
-            raise wire.Refused("part or group")
-        verify(server_key, signed, signature)
+        if part >= parts or parts > PARTS_MAX:
+            raise wire.Refused("part")
+        verify(server_key, rekey_digest(group, signed), signature)
         return cls(group, epoch, part, parts, from_ms, wraps)
 
 

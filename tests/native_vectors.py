@@ -293,9 +293,19 @@ def cover_nodes():
     ]
 
 
-def tree_key(level, index, age="old"):
-    """As if it were drawn at random."""
+def tree_random(age, level, index):
+    """As if it were drawn."""
     return wire.blake2b(32, ("%s %d %d" % (age, level, index)).encode())
+
+
+def tree_news(level, index):
+    """What makes the new key of the old one."""
+    return tree_random("new", level, index)
+
+
+def tree_key(level, index, age="old"):
+    old = tree_random("old", level, index)
+    return old if age == "old" else group.renewed_key(old, tree_news(level, index))
 
 
 def path_of(leaf, height, renewed=()):
@@ -402,8 +412,8 @@ def wraps_of(epoch, renewed, used):
         for child in (2 * index, 2 * index + 1):
             if (level - 1, child) in used:
                 age = "new" if (level - 1, child) in renewed else "old"
-                below, key = tree_key(level - 1, child, age), tree_key(level, index, "new")
-                wraps.append(group.seal_wrap(level, index, child, epoch, below, key))
+                below, news = tree_key(level - 1, child, age), tree_news(level, index)
+                wraps.append(group.seal_wrap(level, index, child, epoch, below, news))
     return wraps
 
 
@@ -424,13 +434,13 @@ def key_tree():
     # The member at leaf 0 was there when there were two levels less, so it has the key of (1, 0)
     # for the two above it.
     old = path_of(0, 1)
-    top = tree_key(3, 0, "new")
-    grown = [group.seal_wrap(3, 0, child, epoch, old[1], top) for child in (0, 1)]
+    news = tree_news(3, 0)
+    grown = [group.seal_wrap(3, 0, child, epoch, old[1], news) for child in (0, 1)]
     path = group.Path(0, old)
     yield "tree_grown_wraps", b"".join(wrap.pack() for wrap in grown)
     yield "tree_grown_path_before", b"".join(path.keys)
     path.follow(epoch, grown)
-    assert path.keys == [old[0], old[1], old[1], top]
+    assert path.keys == [old[0], old[1], old[1], group.renewed_key(old[1], news)]
     yield "tree_grown_path_after", b"".join(path.keys)
     yield "rekey_server_sign_seed", SEQUENCE
     yield "rekey_server_key", bytes(SIGNING.verify_key)
@@ -445,7 +455,7 @@ def key_tree():
         message = rekey.pack(SIGNING)
         assert group.Rekey.parse(GROUP, bytes(SIGNING.verify_key), message) == rekey
         yield name, message
-    yield "rekey_epoch_key", group.epoch_key(top, GROUP, epoch)
+    yield "rekey_epoch_key", group.epoch_key(tree_key(3, 0, "new"), GROUP, epoch)
 
 
 K_EPOCH = group.epoch_key(SEQUENCE, GROUP, EPOCH)
