@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154 # lib.sh has set them
 # A group for tests/netns_group_*.sh, beside lib.sh: a key server in the namespace of the brokers,
 # and members nN with 10.0.1.N and fd00:6d71::N. METHOD is static, update or slotted.
 #

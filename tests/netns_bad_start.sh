@@ -57,8 +57,8 @@ secret_file "$tmp/open" "$("$vpnctl" genpsk)"
 chmod 644 "$tmp/open"
 refuses "a secret that others can read" 'open.*chmod' \
     "$@" --network home --passphrase-file "$tmp/open" -i mq0 -a 10.0.1.1 -b "$broker"
-refuses "a mode that is not there" "mode.*'group'" "$@" -c /dev/stdin <<-END
-	mode = group
+refuses "a mode that is not there" "mode.*'cluster'" "$@" -c /dev/stdin <<-END
+	mode = cluster
 END
 
 step "a disk that is full"
