@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # lib.sh has set them
 # A group for tests/netns_group_*.sh, beside lib.sh: a key server in the namespace of the brokers,
-# and members nN with 10.0.1.N and fd00:6d71::N. METHOD is static, update or slotted.
+# and members nN with 10.0.1.N and fd00:6d71::N. METHOD is static, update or slotted. The client ids
+# are keyd and nN.
 #
 # SPDX-License-Identifier: ISC
 
@@ -13,6 +14,14 @@ need_keyd()
 	[ -x "$keyd" ] || skip "$keyd is not built"
 }
 
+# member_addresses N [LENGTH4 LENGTH6]: as a list.
+member_addresses()
+{
+	_list="\"10.0.1.$1${2:-}\""
+	[ "$have_ipv6" = no ] || _list="$_list, \"fd00:6d71::$1${3:-}\""
+	echo "$_list"
+}
+
 # member_section N [SETTINGS]: what the key server knows of nN.
 member_section()
 {
@@ -20,7 +29,7 @@ member_section()
 		member "n$1" {
 			public-key = "$(cat "$tmp/node-$1.pub")"
 			groups = {"test"}
-			address = {"10.0.1.$1", "fd00:6d71::$1"}
+			address = {$(member_addresses "$1")}
 			${2:-}
 		}
 	END
@@ -40,6 +49,7 @@ keyd_conf()
 		network = "test"
 		private-key-file = "$tmp/keyd.key"
 		store = "$tmp/keyd/keys.db"
+		client-id = "keyd"
 		broker "$broker" { }
 		key-group "test" {
 			method = $METHOD
@@ -75,8 +85,9 @@ member_conf()
 		network = "test"
 		private-key-file = "$tmp/node-$1.key"
 		key-server = "$(cat "$tmp/keyd.pub")"
+		client-id = "n$1"
 		interface "mq0" {
-			address = {"10.0.1.$1/24", "fd00:6d71::$1/64"}
+			address = {$(member_addresses "$1" /24 /64)}
 			${3:-}
 		}
 		broker "$broker" { }
@@ -130,4 +141,104 @@ epoch_of()
 has_epoch_above()
 {
 	[ "$(epoch_of "$1")" -gt "$2" ]
+}
+
+# membership N FIELD: what the key server knows of nN in the group: state, sender, left_s.
+membership()
+{
+	json keyd members members "name=n$1" groups group=test "$2"
+}
+
+has_membership()
+{
+	[ "$(membership "$1" state)" = "$2" ]
+}
+
+# wait_membership N STATE [SECONDS]
+wait_membership()
+{
+	wait_for "${3:-5}" has_membership "$1" "$2" ||
+	    fail "the key server says that n$1 is $(membership "$1" state), not $2"
+}
+
+reason_has()
+{
+	json "n$1" status group reason | grep -q -e "$2"
+}
+
+# expect_out N REASON [SECONDS]: it is not in the group, and says why, in the log and in status.
+expect_out()
+{
+	wait_for "${3:-5}" is_out_of_group "$1" || fail "n$1 is in the group"
+	wait_for "${3:-5}" reason_has "$1" "$2" ||
+	    fail "status of n$1 should say '$2', but says '$(json "n$1" status group reason)'"
+	expect_log "n$1" "$2"
+}
+
+# wait_epoch EPOCH N...: all of them have that one or a later one.
+wait_epoch()
+{
+	_epoch=$1
+	shift
+	for _m; do
+		wait_for 5 has_epoch_above "$_m" $((_epoch - 1)) ||
+		    fail "n$_m has epoch $(epoch_of "$_m"), not $_epoch"
+	done
+}
+
+group_epoch()
+{
+	json keyd groups groups name=test epoch
+}
+
+# All sender ids that members were given, one in each line.
+sender_ids()
+{
+	cat "$tmp"/n[0-9].log | sed -n 's/.*joined, sender id \([0-9]*\),.*/\1/p'
+}
+
+expect_fresh_ids()
+{
+	_twice=$(sender_ids | sort | uniq -d)
+	[ -z "$_twice" ] || fail "sender ids were given twice: $_twice"
+}
+
+# traffic_start NAME FROM TO COUNT [RATE]: numbered datagrams, which nTO logs; traffic_check wants all
+# of them, once each.
+traffic_start()
+{
+	spawn "n$2" "traffic-$1" "$python" "$tool" udp-send "10.0.1.$3" 5000 "$1" --count "$4" \
+	    --rate "${5:-200}"
+	echo "$3 $4" >"$tmp/traffic-$1.to"
+}
+
+traffic_check()
+{
+	reap "traffic-$1"
+	read -r _to _count <"$tmp/traffic-$1.to"
+	wait_for 5 got_all "$_to" "$1" "$_count" || true
+	_found=$(log_count "udp$_to" " $1-[0-9]*\$")
+	_different=$(grep -o " $1-[0-9]*\$" "$tmp/udp$_to.log" | sort -u | wc -l)
+	echo "$1: $_found of $_count"
+	[ "$_different" -eq "$_count" ] || fail "$((_count - _different)) of $1 were lost"
+	[ "$_found" -eq "$_count" ] || fail "some of $1 came twice"
+}
+
+got_all()
+{
+	[ "$(log_count "udp$1" " $2-[0-9]*\$")" -ge "$3" ]
+}
+
+# listen_at N...: each logs in udpN what comes to port 5000.
+listen_at()
+{
+	for _n; do
+		spawn_listener "n$_n" "udp$_n" "$python" "$tool" udp-listen 5000
+	done
+}
+
+# topic_to N: that of nN for messages of other members, after one of them was captured.
+topic_to()
+{
+	evil list type=0x21 "client=n$1" last=1 | awk 'NR == 2 { print $4 }'
 }
