@@ -19,7 +19,8 @@
 #define GROUPKEY_NAME_MAX 64
 /* What was sent before a change may come so much after it; and clocks differ. */
 #define GROUPKEY_GRACE_MS 5000
-#define GROUPKEY_EPOCHS 3 /* the one before, the present, the next */
+/* Several may be put out in one moment, each of them a change, while messages are on the way. */
+#define GROUPKEY_EPOCHS 8
 
 struct groupkey_epoch {
 	uint32_t epoch;
