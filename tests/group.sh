@@ -44,8 +44,8 @@ member_start 1 2 3
 for from in 1 2 3; do
 	for to in 1 2 3; do
 		[ $from -ne $to ] || continue
-		expect_ping n$from 10.0.1.$to 1
-		[ "$have_ipv6" = no ] || expect_ping n$from fd00:6d71::$to 1
+		wait_ping n$from 10.0.1.$to
+		[ "$have_ipv6" = no ] || wait_ping n$from fd00:6d71::$to
 		[ "$(peer_name $from $to)" = n$to ] || fail "n$from does not know n$to by its name"
 	done
 done
@@ -78,12 +78,12 @@ present=$(json keyd groups groups name=test slot)
 [ -z "$present" ] || wait_for 5 slot_above "$present" || fail "time stands still"
 member_start 4
 # With the method update, the others use the key that it has a second later.
-expect_ping n4 10.0.1.1 8
+wait_ping n4 10.0.1.1
 evil capture on client=n4
-expect_ping n1 10.0.1.4 1
+wait_ping n1 10.0.1.4
 evil capture off
-expect_ping n4 10.0.1.2 1
-[ "$have_ipv6" = no ] || expect_ping n4 fd00:6d71::3 1
+wait_ping n4 10.0.1.2
+[ "$have_ipv6" = no ] || wait_ping n4 fd00:6d71::3
 tell 1 10.0.1.255 present-all
 got 4 present-all 1
 topic4=$(topic_to 4)
@@ -107,11 +107,11 @@ rm "$tmp/n4.sock"
 evil drop 1 type=0x20 # nobody is to learn of it from what it says to all
 mark
 member_start 4
-expect_ping n1 10.0.1.4 8 # it asks the key server once a second at the most
+wait_ping n1 10.0.1.4 # it asks the key server once a second at the most
 [ "$(rise 1 notices_received)" -gt 0 ] || fail "n1 was not told that n4 is somebody else now"
 evil harmless
-expect_ping n3 10.0.1.4
-expect_ping n4 10.0.1.2
+wait_ping n3 10.0.1.4
+wait_ping n4 10.0.1.2
 expect_fresh_ids
 
 step "it leaves: the key server knows at once"

@@ -203,19 +203,20 @@ expect_fresh_ids()
 	[ -z "$_twice" ] || fail "sender ids were given twice: $_twice"
 }
 
-# traffic_start NAME FROM TO COUNT [RATE]: numbered datagrams, which nTO logs; traffic_check wants all
-# of them, once each.
+# traffic_start NAME FROM TO COUNT RATE: numbered datagrams, so many a second.
 traffic_start()
 {
+	echo "$4" >"$tmp/traffic-$1.count"
 	spawn "n$2" "traffic-$1" "$python" "$tool" udp-send "10.0.1.$3" 5000 "$1" --count "$4" \
-	    --rate "${5:-200}"
-	echo "$3 $4" >"$tmp/traffic-$1.to"
+	    --rate "$5"
 }
 
+# traffic_check NAME N: each came to nN, once.
 traffic_check()
 {
 	reap "traffic-$1"
-	read -r _to _count <"$tmp/traffic-$1.to"
+	_to=$2
+	_count=$(cat "$tmp/traffic-$1.count")
 	wait_for 5 got_all "$_to" "$1" "$_count" || true
 	_found=$(log_count "udp$_to" " $1-[0-9]*\$")
 	_different=$(grep -o " $1-[0-9]*\$" "$tmp/udp$_to.log" | sort -u | wc -l)
@@ -227,6 +228,13 @@ traffic_check()
 got_all()
 {
 	[ "$(log_count "udp$1" " $2-[0-9]*\$")" -ge "$3" ]
+}
+
+# wait_ping NODE ADDRESS: until an answer comes.
+wait_ping()
+{
+	in_ns "$1" ping -n -c 1 -i 0.1 -w 5 "$2" >"$tmp/ping.out" 2>&1 ||
+	    fail "$1 does not reach $2 within 5 s"
 }
 
 # listen_at N...: each logs in udpN what comes to port 5000.

@@ -1,0 +1,7 @@
+#!/bin/sh
+# A member of a group with the method static is put out.
+# SPDX-License-Identifier: ISC
+
+METHOD=static
+# shellcheck source=tests/group_evict.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/group_evict.sh"
