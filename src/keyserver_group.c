@@ -385,16 +385,25 @@ answer_all(struct keyserver_state *g, bool evictions)
 	}
 }
 
+/* We may have ended before all were told of the last change: an epoch without keys tells those who
+ * do not have it that they must ask. */
+static void
+publish(struct keyserver_state *g, const struct news *news)
+{
+	if (news->renewed)
+		log_info("group %s: epoch %u", g->kept.name, (unsigned int)g->kept.epoch);
+	if (news->renewed || g->announce)
+		keyserver_publish(g, news->wraps, news->count, news->from_ms);
+	g->announce = false;
+}
+
 /* Who is put out hears that first, and not that it cannot follow. The change is for those who were
  * there, and so it goes before what newcomers get. */
 static void
 tell(struct keyserver_state *g, const struct news *news)
 {
 	answer_all(g, true);
-	if (news->renewed) {
-		log_info("group %s: epoch %u", g->kept.name, (unsigned int)g->kept.epoch);
-		keyserver_publish(g, news->wraps, news->count, news->from_ms);
-	}
+	publish(g, news);
 	answer_all(g, false);
 }
 

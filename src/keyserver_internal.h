@@ -57,6 +57,7 @@ struct keyserver_state {
 	struct sorted bans;	/* names */
 	struct sorted requests; /* struct keyserver_request, by member */
 	bool renew, at_once;
+	bool announce; /* the epoch that it has had before we were started */
 	struct wheel_timer batch, expiry;
 };
 

@@ -177,6 +177,7 @@ keyserver_group_new(struct keyserver *ks, const struct keyserver_group *settings
 		keyserver_group_free(g);
 		return NULL;
 	}
+	g->announce = has;
 	return g;
 }
 

@@ -159,7 +159,7 @@ rekey_collect(struct rekey_collection *c, const struct rekey *r, const struct ke
 {
 	if (r->epoch < c->epoch)
 		return false;
-	if (r->epoch > c->epoch)
+	if (r->epoch > c->epoch || r->from_ms > c->from_ms)
 		begin(c, r);
 	if (r->parts != c->parts || c->has[r->part])
 		return false;

@@ -58,8 +58,9 @@ struct rekey_collection {
 	size_t count;
 };
 
-/* Adds a part; one of a newer epoch begins anew, one of an older is left aside. Returns true when
- * all have come: then keytree_follow() can be asked. */
+/* Adds a part; one of a newer epoch begins anew, and so does one of the same that was told later;
+ * one of an older is left aside. Returns true when all have come: then keytree_follow() can be
+ * asked. */
 bool
 rekey_collect(struct rekey_collection *c, const struct rekey *r, const struct keytree_path *path);
 

@@ -176,6 +176,24 @@ START_TEST(rekey_leaves_an_older_change_aside)
 }
 END_TEST
 
+/* Half of a change has come, and the rest never will: what the server says of it later counts. */
+START_TEST(rekey_begins_anew_with_what_is_told_later)
+{
+	struct rekey later = {.epoch = 5, .parts = 1, .from_ms = UINT64_C(0x0102030405060709)};
+
+	join(3000, 77);
+	for (uint32_t leaf = 0; leaf < 3000; leaf++)
+		keytree_mark(tree, leaf);
+	change(5);
+	ck_assert(!take(0));
+	lens[0] = rekey_write(&later, "home", NULL, 0, secret, parts[0]);
+	ck_assert(take(0));
+	ck_assert_int_eq(
+	    keytree_follow(&path, collection.epoch, collection.wraps, collection.count), -1);
+	ck_assert(!take(1));
+}
+END_TEST
+
 START_TEST(rekey_of_an_empty_group_says_so)
 {
 	struct rekey r;
@@ -318,6 +336,7 @@ rekey_tests(void)
 	tcase_add_test(tc, rekey_tells_the_evicted_nothing);
 	tcase_add_test(tc, rekey_needs_all_parts);
 	tcase_add_test(tc, rekey_leaves_an_older_change_aside);
+	tcase_add_test(tc, rekey_begins_anew_with_what_is_told_later);
 	tcase_add_test(tc, rekey_of_an_empty_group_says_so);
 	tcase_add_test(tc, rekey_refuses_any_flipped_bit);
 	tcase_add_test(tc, rekey_refuses_another_server_and_another_group);
