@@ -39,15 +39,26 @@ queue(struct keyserver_state *g, const char *member, const struct keymsg *m)
 		log_error("%s: group %s: out of memory", member, g->kept.name);
 }
 
+/* The reason, while it cannot be kept yet: it must not be served, nor take the eviction's place. */
+static const char *
+being_put_out(const struct keyserver_state *g, const char *member)
+{
+	const struct keyserver_request *r = sorted_find(&g->requests, member);
+
+	return r != NULL && r->type == KEYMSG_EVICTED ? r->reason : NULL;
+}
+
 static void
 serve(struct keyserver_state *g, const struct keyserver_member *s, const struct keymsg *m,
     uint64_t now_ms)
 {
 	const struct keystore_member *in = keyserver_find(g, s->name);
-	const char *member = s->name;
+	const char *member = s->name, *out = being_put_out(g, member);
 	char reason[KEYMSG_TEXT_MAX + 1];
 
-	if (m->type == KEYMSG_JOIN && !keyserver_owns(s, m, reason)) {
+	if (out != NULL) {
+		keyserver_refuse(g->ks, member, g->kept.name, m->request, out);
+	} else if (m->type == KEYMSG_JOIN && !keyserver_owns(s, m, reason)) {
 		keyserver_refuse(g->ks, member, g->kept.name, m->request, reason);
 	} else if (m->type == KEYMSG_JOIN || m->type == KEYMSG_LEAVE) {
 		queue(g, member, m);
@@ -218,12 +229,10 @@ add_group(struct keyserver *ks, struct keyserver_state **groups, size_t *count,
 	struct keyserver_state *g = keyserver_find_group(ks, s->name);
 	const char *why;
 
-	ks->problem = NULL;
 	if (g == NULL)
 		g = keyserver_group_new(ks, s);
 	if (g == NULL) {
-		*error = keyserver_error_text("group", s->name,
-		    ks->problem != NULL ? ks->problem : keystore_error(ks->store));
+		*error = keyserver_error_text("group", s->name, keyserver_problem(ks));
 		return -1;
 	}
 	groups[(*count)++] = g;

@@ -409,30 +409,47 @@ tell(struct keyserver_state *g, const struct news *news)
 
 static void on_batch(void *arg, uint64_t now_ms);
 
+/* Who wants to leave asks again without being told to; and an eviction stands. */
 static void
-keep_evictions(struct keyserver_state *g)
+turn_down(struct keyserver_state *g)
 {
 	for (size_t i = g->requests.count; i-- > 0;) {
 		struct keyserver_request *r = g->requests.things[i];
 
-		if (r->type != KEYMSG_EVICTED)
-			free(sorted_remove(&g->requests, r->member));
+		if (r->type == KEYMSG_EVICTED)
+			continue;
+		if (r->type == KEYMSG_JOIN)
+			keyserver_refuse(g->ks, r->member, g->kept.name, r->request,
+			    "the key server cannot write to its store; its log tells why");
+		free(sorted_remove(&g->requests, r->member));
 	}
 }
 
-/* Nothing has happened: who asked will ask again, and nobody else sees to the rest. */
+/* Once, however often it is tried. */
 static void
-give_up(struct keyserver_state *g, uint64_t now_ms)
+note_trouble(struct keyserver_state *g, bool troubled)
 {
-	if (!g->failing) /* it is tried each second */
+	if (troubled && !g->failing)
 		log_error(
 		    "group %s: cannot be changed: %s", g->kept.name, keystore_error(g->ks->store));
+	else if (!troubled && g->failing)
+		log_notice("group %s: can be changed again", g->kept.name);
+	g->failing = troubled;
+}
+
+/* Nothing has happened. What nobody would ask for again is tried again. */
+static void
+give_up(struct keyserver_state *g, bool renew, uint64_t now_ms)
+{
+	bool loaded = g->loaded;
+
+	note_trouble(g, true);
 	keystore_rollback(g->ks->store);
-	if (keyserver_load(g) == -1 && !g->failing)
-		log_error("group %s: cannot be read back: %s", g->kept.name,
-		    keystore_error(g->ks->store));
-	g->failing = true;
-	keep_evictions(g);
+	if (keyserver_load(g) == -1 && loaded)
+		log_error(
+		    "group %s: cannot be read back: %s", g->kept.name, keyserver_problem(g->ks));
+	turn_down(g);
+	g->renew = renew;
 	if (g->renew || g->requests.count > 0 || !g->loaded)
 		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
 }
@@ -459,17 +476,16 @@ void
 keyserver_change(struct keyserver_state *g, uint64_t now_ms)
 {
 	struct news news = {.renewed = false};
+	bool renew = g->renew;
 
 	wheel_cancel(g->ks->wheel, &g->batch);
 	g->failed = (!g->loaded && keyserver_load(g) == -1) || keystore_begin(g->ks->store) == -1;
 	if (!g->failed)
 		make_change(g, &news);
 	if (g->failed || keystore_commit(g->ks->store) == -1) {
-		give_up(g, now_ms);
+		give_up(g, renew, now_ms);
 	} else {
-		if (g->failing)
-			log_notice("group %s: can be changed again", g->kept.name);
-		g->failing = false;
+		note_trouble(g, false);
 		tell(g, &news);
 		keyserver_clear_requests(g);
 		g->renew = g->at_once = false;

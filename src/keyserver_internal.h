@@ -50,7 +50,7 @@ struct keyserver_state {
 	struct keytree *tree;
 	bool loaded;  /* false: it could not be read back, and nobody is served */
 	bool failed;  /* something of this change could not be kept */
-	bool failing; /* that of the last one, which has been logged */
+	bool failing; /* so it was with the last one, and has been logged */
 	/* struct keystore_member, the same in both. until_ms 0: it is out, but its leaf is not free
 	 * yet, as it knows the keys above. */
 	struct sorted members, by_sender;
@@ -74,6 +74,9 @@ struct keyserver {
 
 /* keyserver.c. NULL: there is none. */
 struct keyserver_state *keyserver_find_group(const struct keyserver *ks, const char *name);
+/* keyserver_load.c. Why a group cannot be read, or changed. Borrowed until the next call. */
+const char *keyserver_problem(const struct keyserver *ks);
+
 /* keyserver.c. "group home: ...", a new string, or NULL. */
 char *keyserver_error_text(const char *kind, const char *name, const char *what);
 

@@ -7,6 +7,7 @@
 
 #include "keyserver.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +41,33 @@ see_group(void *arg, const struct keystore_group *kept)
 	return 0;
 }
 
+static const char no_memory[] = "out of memory";
+static const char no_fit[] = "its keys in the store do not fit together: put back a backup, and "
+			     "start once with --recover";
+
+const char *
+keyserver_problem(const struct keyserver *ks)
+{
+	return ks->problem != NULL ? ks->problem : keystore_error(ks->store);
+}
+
+static int
+fail(struct keyserver_state *g, const char *problem)
+{
+	g->ks->problem = problem;
+	return -1;
+}
+
 static int
 see_member(void *arg, const struct keystore_member *m)
 {
-	return keyserver_insert(arg, m) != NULL ? 0 : -1;
+	return keyserver_insert(arg, m) != NULL ? 0 : fail(arg, no_memory);
 }
 
 static int
 see_ban(void *arg, const char *name)
 {
-	return keyserver_add_ban(arg, name);
+	return keyserver_add_ban(arg, name) == 0 ? 0 : fail(arg, no_memory);
 }
 
 static int
@@ -57,7 +75,9 @@ see_node(void *arg, struct keytree_node node, const uint8_t key[AEAD_KEY_LEN])
 {
 	struct keyserver_state *g = arg;
 
-	return keytree_restore(g->tree, node, key);
+	if (keytree_restore(g->tree, node, key) == 0)
+		return 0;
+	return fail(g, errno == EINVAL ? no_fit : no_memory);
 }
 
 /* A sender id of two, or one that is to be handed out again. */
@@ -104,18 +124,16 @@ read_group(struct keyserver_state *g)
 	struct search s = {.name = g->kept.name};
 
 	g->tree = keytree_new(on_node_changed, g);
-	if (g->tree == NULL || keystore_each_group(g->ks->store, see_group, &s) == -1 || !s.has)
+	if (g->tree == NULL)
+		return fail(g, no_memory);
+	if (keystore_each_group(g->ks->store, see_group, &s) == -1 || !s.has)
 		return -1;
 	g->kept = s.found;
 	if (keystore_each_member(g->ks->store, s.name, see_member, g) == -1 ||
 	    keystore_each_ban(g->ks->store, s.name, see_ban, g) == -1 ||
 	    keystore_each_node(g->ks->store, s.name, see_node, g) == -1)
 		return -1;
-	if (!is_consistent(g)) {
-		g->ks->problem = "its keys in the store do not fit together: put back a backup";
-		return -1;
-	}
-	return 0;
+	return is_consistent(g) ? 0 : fail(g, no_fit);
 }
 
 /* Nobody needs to know those before. */
@@ -154,6 +172,7 @@ int
 keyserver_load(struct keyserver_state *g)
 {
 	unload(g);
+	g->ks->problem = NULL;
 	g->loaded = read_group(g) == 0;
 	if (!g->loaded)
 		unload(g);
@@ -166,6 +185,7 @@ keyserver_group_new(struct keyserver *ks, const struct keyserver_group *settings
 	struct keyserver_state *g = calloc(1, sizeof(*g));
 	bool has;
 
+	ks->problem = g == NULL ? no_memory : NULL;
 	if (g == NULL)
 		return NULL;
 	g->ks = ks;

@@ -102,7 +102,7 @@ keyserver_recover(struct keyserver *ks, uint64_t now_ms, char **error)
 	keystore_rollback(ks->store);
 	for (size_t i = 0; problem == NULL && i < ks->group_count; i++)
 		if (begin_anew(ks->groups[i], now_ms) == -1) {
-			problem = keystore_error(ks->store);
+			problem = keyserver_problem(ks);
 			*error = keyserver_error_text("group", ks->groups[i]->kept.name, problem);
 		}
 	if (c.groups != NULL)

@@ -70,6 +70,15 @@ keystore_fail(struct keystore *s, const char *fmt, ...)
 	return -1;
 }
 
+static int
+fail_readonly(struct keystore *s)
+{
+	if (sqlite3_extended_errcode(s->db) == SQLITE_READONLY_DIRECTORY)
+		return keystore_fail(
+		    s, "cannot be written: its directory must be writable as well");
+	return keystore_fail(s, "cannot be written: %s", sqlite3_errmsg(s->db));
+}
+
 int
 keystore_fail_sqlite(struct keystore *s)
 {
@@ -87,7 +96,9 @@ keystore_fail_sqlite(struct keystore *s)
 	case SQLITE_FULL:
 		return keystore_fail(s, "the disk is full");
 	case SQLITE_READONLY:
-		return keystore_fail(s, "cannot be written: %s", sqlite3_errmsg(s->db));
+		return fail_readonly(s);
+	case SQLITE_IOERR:
+		return keystore_fail(s, "cannot be read or written: %s", sqlite3_errmsg(s->db));
 	default:
 		return keystore_fail(s, "%s", sqlite3_errmsg(s->db));
 	}
@@ -146,14 +157,16 @@ bind_number(sqlite3_stmt *st, int at, uint64_t n)
 	sqlite3_bind_int64(st, at, (int64_t)n);
 }
 
-/* What is bound need not live beyond this. */
+/* What is bound need not live beyond this. SQLite may have rolled a change back after a failure:
+ * each statement would be a change of its own then. */
 static int
 run(struct keystore *s, sqlite3_stmt *st)
 {
-	int rc = sqlite3_step(st);
+	int rc = s->failed ? SQLITE_ABORT : sqlite3_step(st);
 
-	if (rc != SQLITE_DONE)
+	if (rc != SQLITE_DONE && !s->failed)
 		keystore_fail_sqlite(s);
+	s->failed = s->failed || (s->changing && rc != SQLITE_DONE);
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
 	return rc == SQLITE_DONE ? 0 : -1;
@@ -189,13 +202,18 @@ column_name(struct keystore *s, sqlite3_stmt *st, int at, char name[KEYSTORE_NAM
 int
 keystore_begin(struct keystore *s)
 {
-	return keystore_execute(s, "BEGIN IMMEDIATE");
+	s->failed = false;
+	s->changing = keystore_execute(s, "BEGIN IMMEDIATE") == 0;
+	return s->changing ? 0 : -1;
 }
 
 int
 keystore_commit(struct keystore *s)
 {
-	return keystore_execute(s, "COMMIT");
+	if (s->failed || keystore_execute(s, "COMMIT") == -1)
+		return -1;
+	s->changing = false;
+	return 0;
 }
 
 void
@@ -203,6 +221,7 @@ keystore_rollback(struct keystore *s)
 {
 	if (!sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	s->changing = s->failed = false;
 }
 
 /* Server and groups. */

@@ -16,6 +16,8 @@ struct keystore {
 	char *file;
 	sqlite3 *db;
 	sqlite3_stmt *statements[KEYSTORE_STATEMENTS];
+	bool changing; /* between begin and commit */
+	bool failed;   /* in between: the rest of it must not be kept by itself */
 	char error[512];
 };
 

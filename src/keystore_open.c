@@ -121,8 +121,9 @@ check(struct keystore *s)
 		return keystore_fail(s, "this is no store of a key server");
 	if (version != STORE_VERSION)
 		return keystore_fail(s,
-		    "made by a newer mqtt-vpn-keyd: its version is %lld, expected %d",
-		    (long long)version, STORE_VERSION);
+		    "made by %s mqtt-vpn-keyd: its version is %lld, expected %d",
+		    version > STORE_VERSION ? "a newer" : "an older", (long long)version,
+		    STORE_VERSION);
 	return 0;
 }
 

@@ -481,22 +481,6 @@ join_many(void)
 		tell(RECEIVE, world.ks.settings.members[MEMBER_WORLD_MAX + i].name, message, len);
 }
 
-static void
-set_many(void)
-{
-	static struct keyserver_member members[MEMBER_WORLD_MAX + MANY];
-	static char names[MANY][16];
-
-	memcpy(members, world.ks.members, MEMBER_WORLD_MAX * sizeof(*members));
-	for (size_t i = 0; i < MANY; i++) {
-		snprintf(names[i], sizeof(names[i]), "many%zu", i);
-		members[MEMBER_WORLD_MAX + i] = members[0];
-		members[MEMBER_WORLD_MAX + i].name = names[i];
-	}
-	world.ks.settings.members = members;
-	world.ks.settings.member_count = ARRAY_LEN(members);
-}
-
 /* Of the parts of a change some were told. */
 START_TEST(crash_between_the_parts_of_a_change)
 {
@@ -505,7 +489,7 @@ START_TEST(crash_between_the_parts_of_a_change)
 
 	for (; killed; n++) {
 		member_world_open(&world);
-		set_many();
+		keyserver_world_crowd(&world.ks, MANY);
 		join_all();
 		keyserver_world_stop(&world.ks);
 		begin(AT_PUBLISH, n);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "groupkey.h"
 #include "keyserver_world.h"
 #include "rekey.h"
@@ -951,6 +953,54 @@ START_TEST(keyserver_keeps_the_method_of_a_group)
 }
 END_TEST
 
+/* What somebody has done to the store with another program. */
+static void
+expect_no_fit(const char *sql)
+{
+	struct keystore *store;
+	char *error;
+	sqlite3 *db;
+
+	keyserver_world_restore(&w);
+	ck_assert_int_eq(sqlite3_open(w.file, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	store = keystore_open(w.file, &error);
+	ck_assert_msg(store != NULL, "%s", error);
+	ck_assert_ptr_null(
+	    keyserver_new(w.wheel, store, &w.settings, &w.callbacks, w.now_ms, &error));
+	ck_assert_str_eq(error,
+	    "group home: its keys in the store do not fit together: put back a backup, and start "
+	    "once with --recover");
+	free(error);
+	keystore_close(store);
+}
+
+START_TEST(keyserver_refuses_keys_that_do_not_fit)
+{
+	static const char *const deeds[] = {
+	    "DELETE FROM nodes WHERE level = 0 AND idx = 1",
+	    "DELETE FROM nodes WHERE level = 1 AND idx = 0",
+	    "DELETE FROM members WHERE name = 'b'",
+	    "UPDATE nodes SET level = 40 WHERE level = 0 AND idx = 1",
+	    "UPDATE members SET leaf = 70000 WHERE name = 'b'",
+	    "UPDATE members SET sender = 1",
+	    "UPDATE members SET sender = 0 WHERE name = 'b'",
+	    "UPDATE groups SET next_sender = 2",
+	};
+
+	begin(_i);
+	join_all(4);
+	stop();
+	keyserver_world_back_up(&w);
+	for (size_t i = 0; i < ARRAY_LEN(deeds); i++)
+		expect_no_fit(deeds[i]);
+	keyserver_world_restore(&w);
+	start();
+	ck_assert_uint_eq(facts().members, 4);
+}
+END_TEST
+
 START_TEST(keyserver_refuses_two_of_one_name)
 {
 	struct keyserver_settings other;
@@ -1018,6 +1068,7 @@ keyserver_tests(void)
 	tcase_add_test(tc, keyserver_puts_out_who_got_another_key_while_it_was_away);
 	tcase_add_test(tc, keyserver_evicts_who_has_left);
 	tcase_add_test(tc, keyserver_keeps_the_method_of_a_group);
+	add_for_each_method(tc, keyserver_refuses_keys_that_do_not_fit);
 	tcase_add_test(tc, keyserver_refuses_two_of_one_name);
 	return tc;
 }

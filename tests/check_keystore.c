@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +68,13 @@ reopen(void)
 }
 
 static void
+close_store(void)
+{
+	keystore_close(store);
+	store = NULL;
+}
+
+static void
 refuse(const char *expected)
 {
 	char *error;
@@ -74,6 +83,17 @@ refuse(const char *expected)
 	ck_assert_ptr_nonnull(error);
 	ck_assert_msg(strstr(error, expected) != NULL, "%s", error);
 	ck_assert_int_eq(strncmp(error, file, strlen(file)), 0);
+	free(error);
+}
+
+static void
+refuse_exactly(const char *expected)
+{
+	char *error, text[512];
+
+	snprintf(text, sizeof(text), "%s: %s", file, expected);
+	ck_assert_ptr_null(keystore_open(file, &error));
+	ck_assert_str_eq(error, text);
 	free(error);
 }
 
@@ -268,8 +288,7 @@ START_TEST(keystore_outlives_its_process)
 	int status;
 
 	reopen();
-	keystore_close(store);
-	store = NULL;
+	close_store();
 	pid = fork();
 	if (pid == 0) {
 		reopen();
@@ -403,8 +422,7 @@ END_TEST
 START_TEST(keystore_refuses_what_others_can_read)
 {
 	reopen();
-	keystore_close(store);
-	store = NULL;
+	close_store();
 	ck_assert_int_eq(chmod(file, 0640), 0);
 	refuse("mode 0640");
 }
@@ -429,13 +447,182 @@ START_TEST(keystore_refuses_what_is_no_store)
 }
 END_TEST
 
-START_TEST(keystore_refuses_a_newer_version)
+/* In a process without root's rights, in a directory of its own. Returns after it has ended. */
+static void
+as_nobody(void (*work)(void))
+{
+	enum { NOBODY = 65534 };
+	pid_t pid;
+	int status;
+
+	if (geteuid() == 0)
+		ck_assert_int_eq(chown(dir, NOBODY, NOBODY), 0);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		if (geteuid() == 0 && (setgid(NOBODY) == -1 || setuid(NOBODY) == -1))
+			_exit(EXIT_FAILURE);
+		work();
+		_exit(EXIT_SUCCESS);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+}
+
+static void
+try_without_rights(void)
+{
+	ck_assert_int_eq(chmod(dir, 0500), 0);
+	refuse_exactly("cannot be opened: Permission denied");
+	ck_assert_int_eq(chmod(dir, 0700), 0);
+	reopen();
+	put_group("home");
+	close_store();
+	ck_assert_int_eq(chmod(file, 0400), 0);
+	refuse_exactly("cannot be opened: Permission denied");
+	ck_assert_int_eq(chmod(file, 0600), 0);
+	ck_assert_int_eq(chmod(dir, 0500), 0);
+	refuse_exactly("cannot be written: its directory must be writable as well");
+	ck_assert_int_eq(chmod(dir, 0700), 0);
+	reopen();
+	ck_assert_uint_eq(count_groups(), 1);
+	close_store();
+}
+
+START_TEST(keystore_says_what_may_not_be_written)
+{
+	as_nobody(try_without_rights);
+}
+END_TEST
+
+static int
+count_one(void *arg, const struct keystore_group *g)
+{
+	size_t *count = arg;
+
+	(*count)++;
+	return 0;
+}
+
+/* The files may grow by so much. */
+static void
+limit_files(off_t more)
+{
+	struct rlimit limit;
+	struct stat st;
+
+	ck_assert_int_eq(stat(file, &st), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = more < 0 ? limit.rlim_max : (rlim_t)(st.st_size + more);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What it took to fail. */
+static unsigned int
+put_groups_until_it_fails(void)
+{
+	char name[KEYSTORE_NAME_MAX + 1];
+	unsigned int count = 0;
+	struct keystore_group g;
+
+	do {
+		ck_assert_uint_lt(count, 5000);
+		snprintf(name, sizeof(name), "group%u", count++);
+		g = group(name);
+	} while (keystore_put_group(store, &g) == 0);
+	return count;
+}
+
+static size_t
+count_all(void)
+{
+	size_t count = 0;
+
+	keystore_each_group(store, count_one, &count);
+	return count;
+}
+
+/* Few words of Check's on the way: they go to a file as well. */
+static void
+try_without_room(void)
+{
+	char text[256], name[KEYSTORE_NAME_MAX + 1];
+	struct keystore_group g;
+	int rc = 0;
+
+	signal(SIGXFSZ, SIG_IGN);
+	reopen();
+	put_group("before");
+	limit_files(50000);
+	ck_assert_int_eq(keystore_begin(store), 0);
+	for (unsigned int i = 0; i < 500 && rc == 0; i++) {
+		snprintf(name, sizeof(name), "group%u", i);
+		g = group(name);
+		rc = keystore_put_group(store, &g);
+	}
+	ck_assert(rc == -1 || keystore_commit(store) == -1);
+	snprintf(text, sizeof(text), "%s: cannot be read or written: disk I/O error", file);
+	ck_assert_str_eq(keystore_error(store), text);
+	keystore_rollback(store);
+	ck_assert_uint_eq(count_all(), 1);
+	limit_files(-1);
+	ck_assert_int_eq(keystore_begin(store), 0);
+	put_group("behind");
+	ck_assert_int_eq(keystore_commit(store), 0);
+	reopen();
+	ck_assert_uint_eq(count_all(), 2);
+	close_store();
+}
+
+START_TEST(keystore_says_that_there_is_no_room)
+{
+	as_nobody(try_without_room);
+}
+END_TEST
+
+static sqlite3 *opened;
+
+static int
+on_open(sqlite3 *db, char **error, const struct sqlite3_api_routines *api)
+{
+	opened = db;
+	return SQLITE_OK;
+}
+
+START_TEST(keystore_says_that_the_disk_is_full)
+{
+	struct keystore_server server;
+	char text[256];
+
+	sqlite3_auto_extension((void (*)(void))on_open);
+	reopen();
+	sqlite3_cancel_auto_extension((void (*)(void))on_open);
+	put_group("before");
+	sqlite3_exec(opened, "PRAGMA max_page_count = 1", NULL, NULL, NULL);
+	ck_assert_int_eq(keystore_begin(store), 0);
+	ck_assert_uint_gt(put_groups_until_it_fails(), 1);
+	/* What would have room, and would be kept by itself. */
+	ck_assert_int_eq(keystore_put_clock(store, 5), -1);
+	ck_assert_int_eq(keystore_delete_group(store, "before"), -1);
+	ck_assert_int_eq(keystore_commit(store), -1);
+	snprintf(text, sizeof(text), "%s: the disk is full", file);
+	ck_assert_str_eq(keystore_error(store), text);
+	keystore_rollback(store);
+	reopen();
+	ck_assert_uint_eq(count_all(), 1);
+	ck_assert_int_eq(keystore_get_server(store, &server), 0);
+	ck_assert_uint_eq(server.clock_ms, 0);
+}
+END_TEST
+
+START_TEST(keystore_refuses_another_version)
 {
 	reopen();
-	keystore_close(store);
-	store = NULL;
+	close_store();
 	execute("PRAGMA user_version = 2");
-	refuse("newer");
+	refuse_exactly("made by a newer mqtt-vpn-keyd: its version is 2, expected 1");
+	execute("PRAGMA user_version = 0");
+	refuse_exactly("made by an older mqtt-vpn-keyd: its version is 0, expected 1");
 }
 END_TEST
 
@@ -445,8 +632,7 @@ START_TEST(keystore_refuses_what_is_damaged)
 
 	reopen();
 	put_group("home");
-	keystore_close(store);
-	store = NULL;
+	close_store();
 	fd = open(file, O_WRONLY);
 	ck_assert_int_ne(fd, -1);
 	for (off_t at = 4096; at < 5 * 4096; at += 16)
@@ -456,12 +642,53 @@ START_TEST(keystore_refuses_what_is_damaged)
 }
 END_TEST
 
+static void
+put_groups_of(unsigned int count)
+{
+	char name[KEYSTORE_NAME_MAX + 1];
+
+	ck_assert_int_eq(keystore_begin(store), 0);
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "group%u", i);
+		put_group(name);
+	}
+	ck_assert_int_eq(keystore_commit(store), 0);
+}
+
+/* Whatever is left of it, and whichever page is bad. */
+START_TEST(keystore_refuses_what_is_cut_or_has_a_bad_page)
+{
+	static const char rubbish[4096] = {1, 2, 3};
+	struct stat st;
+	int fd;
+
+	reopen();
+	put_groups_of(200);
+	close_store();
+	ck_assert_int_eq(stat(file, &st), 0);
+	ck_assert_int_gt(st.st_size, 8 * (off_t)sizeof(rubbish));
+	for (off_t at = (off_t)sizeof(rubbish); at < st.st_size; at += (off_t)sizeof(rubbish)) {
+		char kept[sizeof(rubbish)];
+
+		fd = open(file, O_RDWR);
+		ck_assert_int_eq(pread(fd, kept, sizeof(kept), at), sizeof(kept));
+		ck_assert_int_eq(pwrite(fd, rubbish, sizeof(rubbish), at), sizeof(rubbish));
+		refuse("put back a backup, and start once with --recover");
+		ck_assert_int_eq(pwrite(fd, kept, sizeof(kept), at), sizeof(kept));
+		close(fd);
+	}
+	ck_assert_int_eq(truncate(file, st.st_size / 2), 0);
+	refuse("put back a backup, and start once with --recover");
+	ck_assert_int_eq(truncate(file, 50), 0);
+	refuse("put back a backup, and start once with --recover");
+}
+END_TEST
+
 START_TEST(keystore_refuses_a_key_of_a_wrong_length)
 {
 	reopen();
 	put_group("home");
-	keystore_close(store);
-	store = NULL;
+	close_store();
 	execute("UPDATE groups SET slots_root = x'0102'");
 	reopen();
 	ck_assert_int_eq(keystore_each_group(store, see_group, NULL), -1);
@@ -490,8 +717,12 @@ keystore_tests(void)
 	tcase_add_test(tc, keystore_belongs_to_one_process);
 	tcase_add_test(tc, keystore_refuses_what_others_can_read);
 	tcase_add_test(tc, keystore_refuses_what_is_no_store);
-	tcase_add_test(tc, keystore_refuses_a_newer_version);
+	tcase_add_test(tc, keystore_says_what_may_not_be_written);
+	tcase_add_test(tc, keystore_says_that_there_is_no_room);
+	tcase_add_test(tc, keystore_says_that_the_disk_is_full);
+	tcase_add_test(tc, keystore_refuses_another_version);
 	tcase_add_test(tc, keystore_refuses_what_is_damaged);
+	tcase_add_test(tc, keystore_refuses_what_is_cut_or_has_a_bad_page);
 	tcase_add_test(tc, keystore_refuses_a_key_of_a_wrong_length);
 	return tc;
 }

@@ -81,12 +81,35 @@ keyserver_world_close(struct keyserver_world *w)
 
 	keyserver_world_stop(w);
 	wheel_free(w->wheel);
+	free(w->crowd);
+	free(w->crowd_names);
 	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
 		snprintf(path, sizeof(path), "%s%s", w->file, endings[i]);
 		unlink(path);
 	}
 	unlink(w->backup);
 	rmdir(w->dir);
+}
+
+void
+keyserver_world_crowd(struct keyserver_world *w, size_t count)
+{
+	size_t first = w->settings.member_count;
+
+	w->crowd = calloc(first + count, sizeof(*w->crowd));
+	w->crowd_names = calloc(count, sizeof(*w->crowd_names));
+	ck_assert(w->crowd != NULL && w->crowd_names != NULL);
+	memcpy(w->crowd, w->members, first * sizeof(*w->crowd));
+	for (size_t i = 0; i < count; i++) {
+		struct keyserver_member *m = &w->crowd[first + i];
+
+		snprintf(w->crowd_names[i], sizeof(w->crowd_names[i]), "crowd%zu", i);
+		*m = w->members[0];
+		m->name = w->crowd_names[i];
+		m->prefix_count = 0;
+	}
+	w->settings.members = w->crowd;
+	w->settings.member_count = first + count;
 }
 
 static void

@@ -35,6 +35,8 @@ struct keyserver_world {
 	struct keyserver_member members[KEYSERVER_WORLD_MEMBERS];
 	struct keyserver_group groups[2];
 	struct keyserver_settings settings;
+	struct keyserver_member *crowd; /* all members, if there are more than those above */
+	char (*crowd_names)[32];
 };
 
 /* With so many members; the server is not started. wall_ms may be NULL: w->wall_ms is told then. */
@@ -45,6 +47,8 @@ void keyserver_world_close(struct keyserver_world *w);
 
 void keyserver_world_start(struct keyserver_world *w);
 void keyserver_world_stop(struct keyserver_world *w);
+/* Before the start: so many more members, "crowd0" and so on, without addresses. */
+void keyserver_world_crowd(struct keyserver_world *w, size_t count);
 /* While the server is stopped: keeps a copy of the store, and puts it back. */
 void keyserver_world_back_up(struct keyserver_world *w);
 void keyserver_world_restore(struct keyserver_world *w);
