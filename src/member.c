@@ -40,8 +40,8 @@ struct member {
 	/* the question that waits for its answer; 0: none */
 	enum keymsg_type question;
 	uint32_t request, last_request;
-	uint32_t renewal; /* the request that a renewal is */
-	uint64_t asked_ms;
+	uint32_t renewal;  /* the request that a renewal is */
+	uint64_t asked_ms; /* for the first time: what comes may answer that */
 	struct backoff backoff;
 	struct wheel_timer retry, rejoin, renew;
 
@@ -150,7 +150,6 @@ say_question(struct member *m, uint64_t now_ms)
 		k.has |= KEYMSG_HAS(KEYMSG_EPOCH);
 		k.epoch = groupkey_newest(&m->keys);
 	}
-	m->asked_ms = now_ms;
 	wheel_set(m->params.wheel, &m->retry, now_ms + backoff_next(&m->backoff, aead_random_u32()),
 	    on_retry, m);
 	say(m, &k);
@@ -176,6 +175,7 @@ ask(struct member *m, enum keymsg_type question, uint64_t now_ms)
 {
 	m->question = question;
 	m->request = next_request(m);
+	m->asked_ms = now_ms;
 	backoff_reset(&m->backoff);
 	say_question(m, now_ms);
 }
@@ -266,15 +266,18 @@ ask_for_routes(struct member *m)
 
 static void on_renew(void *arg, uint64_t now_ms);
 
-/* Counted from when we asked: the server's answer may have been held back. */
+/* Counted from when we asked for the first time: the server's answer may have been held back, and
+ * does not tell which of our repetitions it is to. If so, little or nothing is left of the lease,
+ * and it is renewed at once; a renewal is asked anew each time. */
 static void
 take_lease(struct member *m, const struct keymsg *k, uint64_t asked_ms, uint64_t now_ms)
 {
 	m->lease_ms = k->lease_s * UINT64_C(1000);
-	m->lease_until_ms = asked_ms + m->lease_ms;
+	if (asked_ms + m->lease_ms > m->lease_until_ms)
+		m->lease_until_ms = asked_ms + m->lease_ms;
 	m->server_ahead_ms = k->time_ms - now_ms;
 	wheel_set(
-	    m->params.wheel, &m->renew, now_ms + m->lease_ms / MEMBER_LEASE_PARTS, on_renew, m);
+	    m->params.wheel, &m->renew, asked_ms + m->lease_ms / MEMBER_LEASE_PARTS, on_renew, m);
 	ask_for_routes(m);
 }
 

@@ -189,6 +189,120 @@ START_TEST(member_learns_of_a_missed_change_with_its_lease)
 }
 END_TEST
 
+/* A broker that brings the first question to the server, keeps the answer, and loses the rest. */
+static struct {
+	uint8_t answer[KEYMSG_MAX];
+	size_t len;
+	enum keymsg_type question; /* of this alone; 0: of all */
+	bool open;		   /* all is as it should be */
+} held;
+
+static void
+say_once(struct member_world *w, const char *name, const uint8_t *message, size_t len)
+{
+	bool other = held.question != 0 && message[0] != held.question;
+
+	if (held.len == 0 || held.open || other)
+		keyserver_receive(w->ks.server, name, message, len, w->ks.now_ms);
+}
+
+static void
+hold(void *arg, const char *name, const uint8_t *message, size_t len)
+{
+	bool other = held.question != 0 && message[0] == KEYMSG_LEASE;
+
+	if (held.open || other) {
+		member_world_tell(arg, name, message, len);
+		return;
+	}
+	memcpy(held.answer, message, len);
+	held.len = len;
+}
+
+static void
+join_and_hold_the_answer(enum keymsg_method method, uint64_t ms)
+{
+	memset(&held, 0, sizeof(held));
+	world.say = say_once;
+	world.ks.callbacks.send = hold;
+	begin(method);
+	member_join(world.sides[0].m, world.ks.now_ms);
+	pass(ms);
+	ck_assert_uint_gt(held.len, 0);
+	ck_assert_uint_gt(world.asked, 5);
+	ck_assert_int_eq(member_state(world.sides[0].m), MEMBER_JOINING);
+	member_world_tell(&world, "a", held.answer, held.len);
+	ck_assert_int_eq(member_state(world.sides[0].m), MEMBER_IN);
+}
+
+/* The lease is over when it would have been. */
+START_TEST(member_gains_no_lease_from_an_answer_that_was_held_back)
+{
+	join_and_hold_the_answer(_i, 10 * MINUTE);
+	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+	pass(LEASE_S * 1000 - 10 * MINUTE - 10000);
+	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+	pass(10000);
+	ck_assert(!member_may_send(world.sides[0].m, world.ks.now_ms));
+}
+END_TEST
+
+/* Nor has it to wait for the next renewal when the way was closed for long, and is not any more. */
+START_TEST(member_renews_a_lease_that_was_long_on_its_way)
+{
+	join_and_hold_the_answer(_i, LEASE_S * 1000 + MINUTE);
+	ck_assert(!member_may_send(world.sides[0].m, world.ks.now_ms));
+	held.open = true;
+	pass(1000);
+	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+	pass(LEASE_S * 1000 - MINUTE);
+	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+}
+END_TEST
+
+/* Each renewal has a number of its own: the answer to an older one is none. */
+START_TEST(member_takes_no_lease_for_another_question)
+{
+	memset(&held, 0, sizeof(held));
+	held.open = true;
+	world.ks.callbacks.send = hold;
+	begin(_i);
+	join_all();
+	held.open = false;
+	held.len = 0;
+	world.say = say_once;
+	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 2 * MINUTE);
+	ck_assert_uint_gt(held.len, 0);
+	for (size_t i = 0; i < MEMBERS; i++)
+		member_world_tell(&world, world.sides[i].name, held.answer, held.len);
+	pass(LEASE_S * 1000 * (MEMBER_LEASE_PARTS - 1) / MEMBER_LEASE_PARTS - 2 * MINUTE);
+	for (size_t i = 0; i < MEMBERS; i++)
+		ck_assert(!member_may_send(world.sides[i].m, world.ks.now_ms));
+}
+END_TEST
+
+/* What was asked long ago does not shorten what has been renewed since. */
+START_TEST(member_keeps_the_longer_lease)
+{
+	memset(&held, 0, sizeof(held));
+	held.open = true;
+	held.question = KEYMSG_CATCH_UP;
+	world.say = say_once;
+	world.ks.callbacks.send = hold;
+	begin(_i);
+	join_all();
+	held.open = false;
+	held.len = 0;
+	member_saw_ahead(world.sides[0].m, world.ks.now_ms);
+	pass(LEASE_S * 1000 - MINUTE);
+	ck_assert_uint_gt(held.len, 0);
+	member_world_tell(&world, "a", held.answer, held.len);
+	held.question = 0; /* from now on nothing passes */
+	pass(2 * MINUTE);
+	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+}
+END_TEST
+
 START_TEST(member_lives_on_for_its_lease_without_the_server)
 {
 	begin(_i);
@@ -476,6 +590,10 @@ member_tests(void)
 	add_for_each_method(tc, member_recovers_from_a_lost_change_when_it_hears_of_it);
 	add_for_each_method(tc, member_with_a_suppressed_change_stops_when_its_lease_ends);
 	add_for_each_method(tc, member_learns_of_a_missed_change_with_its_lease);
+	add_for_each_method(tc, member_gains_no_lease_from_an_answer_that_was_held_back);
+	add_for_each_method(tc, member_renews_a_lease_that_was_long_on_its_way);
+	add_for_each_method(tc, member_takes_no_lease_for_another_question);
+	add_for_each_method(tc, member_keeps_the_longer_lease);
 	add_for_each_method(tc, member_lives_on_for_its_lease_without_the_server);
 	add_for_each_method(tc, member_joins_again_before_its_time_is_over);
 	add_for_each_method(tc, member_leaves);
