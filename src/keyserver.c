@@ -31,6 +31,7 @@ queue(struct keyserver_state *g, const char *member, const struct keymsg *m)
 	struct keyserver_request r = {.type = m->type,
 	    .request = m->request,
 	    .wanted_s = m->wanted_s,
+	    .sender = (m->has & KEYMSG_HAS(KEYMSG_SENDER)) != 0 ? m->sender : 0,
 	    .has_verify_key = (m->has & KEYMSG_HAS(KEYMSG_VERIFY_KEY)) != 0};
 
 	snprintf(r.member, sizeof(r.member), "%s", member);

@@ -181,6 +181,12 @@ keyserver_keep(struct keyserver_state *g, int rc)
 
 /* What makes up a change. */
 
+static bool
+has_slots_out(const struct keyserver_state *g, uint64_t time_ms)
+{
+	return g->kept.method == KEYMSG_SLOTTED && g->kept.slots_known_ms > time_ms;
+}
+
 /* Until the next renewal it has a leaf, as it knows the keys above. */
 static void
 put_out(struct keyserver_state *g, struct keystore_member *m, bool evicted)
@@ -205,8 +211,7 @@ expire(struct keyserver_state *g, uint64_t time_ms)
 		if (m->until_ms == 0 || m->until_ms > time_ms)
 			continue;
 		log_info("%s: group %s: its time is over", m->name, g->kept.name);
-		if (g->kept.method == KEYMSG_UPDATE ||
-		    (g->kept.method == KEYMSG_SLOTTED && g->kept.slots_known_ms > time_ms))
+		if (g->kept.method == KEYMSG_UPDATE || has_slots_out(g, time_ms))
 			g->renew = true;
 		m->until_ms = 0;
 		keyserver_keep(g, keystore_put_member(g->ks->store, m));
@@ -232,10 +237,12 @@ admit_newcomer(struct keyserver_state *g, const char *name)
 	snprintf(new.name, sizeof(new.name), "%s", name);
 	if (keytree_add(g->tree, &new.leaf) == -1)
 		return NULL;
-	if (g->kept.method == KEYMSG_UPDATE) {
+	if (g->kept.method == KEYMSG_UPDATE)
 		keytree_mark(g->tree, new.leaf);
+	/* Somebody who is out and has slots that are to come must not read together with one who
+	 * gets the key of the epoch. */
+	if (g->kept.method == KEYMSG_UPDATE || has_slots_out(g, keyserver_time(g->ks)))
 		g->renew = true;
-	}
 	m = keyserver_insert(g, &new);
 	if (m == NULL)
 		keytree_remove(g->tree, new.leaf);
@@ -251,11 +258,14 @@ renumber(struct keyserver_state *g, struct keystore_member *m)
 	keyserver_keep(g, sorted_insert(&g->by_sender, &m->sender, m));
 }
 
+/* Who joins again, and has not been started anew, goes on counting under the id that it has. */
 static struct keystore_member *
-seat(struct keyserver_state *g, const char *name)
+seat(struct keyserver_state *g, const char *name, uint32_t sender)
 {
 	struct keystore_member *m = sorted_find(&g->members, name);
 
+	if (m != NULL && m->until_ms != 0 && m->sender == sender)
+		return m;
 	if (g->kept.next_sender == UINT32_MAX)
 		return NULL;
 	if (m != NULL)
@@ -290,7 +300,7 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 		r->refused = "the group has no more slots";
 		return;
 	}
-	m = seat(g, r->member);
+	m = seat(g, r->member, r->sender);
 	if (m == NULL) {
 		r->refused = "the group is full";
 		return;
@@ -332,6 +342,7 @@ renew(struct keyserver_state *g, struct news *news)
 			drop(g, m);
 	}
 	g->kept.epoch++;
+	g->renewed_ms = g->ks->identity.clock_ms;
 	news->renewed = true;
 	keyserver_keep(g, keytree_renew(g->tree, g->kept.epoch, &news->wraps, &news->count));
 }
@@ -342,6 +353,11 @@ make_change(struct keyserver_state *g, struct news *news)
 	uint64_t time_ms = keyserver_time(g->ks);
 
 	expire(g, time_ms);
+	if (g->renewed_ms == 0)
+		g->renewed_ms = time_ms;
+	/* With slots an epoch could last for ever, as nobody has to hear of those who go. */
+	if (g->kept.method == KEYMSG_SLOTTED && time_ms >= g->renewed_ms + DAY_MS)
+		g->renew = true;
 	for (size_t i = 0; i < g->requests.count; i++) {
 		struct keyserver_request *r = g->requests.things[i];
 
@@ -500,15 +516,28 @@ on_batch(void *arg, uint64_t now_ms)
 	keyserver_change(arg, now_ms);
 }
 
+/* Whether a change that waits is one that all must be told of. */
+static bool
+all_hear(const struct keyserver_state *g)
+{
+	if (g->kept.method != KEYMSG_SLOTTED)
+		return g->kept.method == KEYMSG_UPDATE || g->renew;
+	for (size_t i = 0; i < g->requests.count; i++) {
+		const struct keyserver_request *r = g->requests.things[i];
+
+		if (r->type != KEYMSG_JOIN)
+			return true;
+	}
+	return g->renew;
+}
+
 void
 keyserver_schedule(struct keyserver_state *g, uint64_t now_ms)
 {
-	bool all_hear = g->kept.method == KEYMSG_UPDATE || g->renew;
 	uint64_t due_ms = now_ms;
 
 	if (!g->at_once)
-		due_ms += all_hear ? KEYSERVER_BATCH_MS : KEYSERVER_DELAY_MS;
-
+		due_ms += all_hear(g) ? KEYSERVER_BATCH_MS : KEYSERVER_DELAY_MS;
 	if (!wheel_pending(&g->batch) || due_ms < g->batch.due_ms)
 		wheel_set(g->ks->wheel, &g->batch, due_ms, on_batch, g);
 }

@@ -20,6 +20,7 @@ struct keyserver_request {
 	char member[KEYSTORE_NAME_MAX + 1];
 	uint32_t request;
 	uint64_t wanted_s;
+	uint32_t sender; /* that it still has; 0: none */
 	bool has_verify_key;
 	uint8_t verify_key[AEAD_KEY_LEN];
 	const char *refused; /* why it came to nothing; NULL: it did not */
@@ -57,7 +58,8 @@ struct keyserver_state {
 	struct sorted bans;	/* names */
 	struct sorted requests; /* struct keyserver_request, by member */
 	bool renew, at_once;
-	bool announce; /* the epoch that it has had before we were started */
+	uint64_t renewed_ms; /* of our time; since we have run */
+	bool announce;	     /* the epoch that it has had before we were started */
 	struct wheel_timer batch, expiry;
 };
 

@@ -122,9 +122,15 @@ say(struct member *m, const struct keymsg *k)
 }
 
 static void
-add_wishes(struct keymsg *k, const struct member_params *p)
+add_wishes(struct keymsg *k, const struct member *m)
 {
+	const struct member_params *p = &m->params;
+
 	k->has |= KEYMSG_HAS(KEYMSG_WANTED);
+	if (m->sender != 0) { /* it goes on counting under this id */
+		k->has |= KEYMSG_HAS(KEYMSG_SENDER);
+		k->sender = m->sender;
+	}
 	k->wanted_s = p->wanted_s;
 	if (p->verify_key != NULL) {
 		k->has |= KEYMSG_HAS(KEYMSG_VERIFY_KEY);
@@ -145,7 +151,7 @@ say_question(struct member *m, uint64_t now_ms)
 
 	begin(m, &k, m->question, m->request);
 	if (m->question == KEYMSG_JOIN) {
-		add_wishes(&k, &m->params);
+		add_wishes(&k, m);
 	} else if (m->question == KEYMSG_CATCH_UP) {
 		k.has |= KEYMSG_HAS(KEYMSG_EPOCH);
 		k.epoch = groupkey_newest(&m->keys);

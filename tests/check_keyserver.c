@@ -183,6 +183,17 @@ ask_join(size_t i, uint32_t request, uint64_t wanted_s)
 }
 
 static void
+ask_join_as(size_t i, uint32_t request, uint32_t sender)
+{
+	struct keymsg m = {.type = KEYMSG_JOIN,
+	    .request = request,
+	    .has = KEYMSG_HAS(KEYMSG_WANTED) | KEYMSG_HAS(KEYMSG_SENDER),
+	    .sender = sender};
+
+	ask(i, &m);
+}
+
+static void
 join(size_t i)
 {
 	static uint32_t request = 100;
@@ -332,6 +343,14 @@ START_TEST(keyserver_joins_again)
 	pass(2 * KEYSERVER_BATCH_MS);
 	ck_assert_uint_eq(clients[0].sender, sender);
 	ask_join(0, 56, 0);
+	pass(2 * KEYSERVER_BATCH_MS);
+	ck_assert_uint_gt(clients[0].sender, sender);
+	sender = clients[0].sender;
+	ask_join_as(0, 57, sender);
+	pass(2 * KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(clients[0].last.request, 57);
+	ck_assert_uint_eq(clients[0].sender, sender); /* it goes on counting */
+	ask_join_as(0, 58, sender - 1);
 	pass(2 * KEYSERVER_BATCH_MS);
 	ck_assert_uint_gt(clients[0].sender, sender);
 	ck_assert_uint_eq(facts().epoch, epoch);
@@ -585,6 +604,59 @@ START_TEST(keyserver_closes_collusion_of_evicted_and_expired)
 }
 END_TEST
 
+/* The one has slots that are to come, the other, who joins later, the key of the epoch. */
+START_TEST(keyserver_closes_collusion_of_evicted_and_newcomer)
+{
+	uint32_t epoch;
+
+	begin(KEYMSG_SLOTTED);
+	join_all(3);
+	ck_assert_uint_eq(keyserver_evict(w.server, "home", "c", w.now_ms), 1);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	epoch = facts().epoch;
+	join(3);
+	ck_assert_uint_eq(facts().epoch, epoch + 1);
+	ck_assert_uint_eq(clients[3].keys.epoch_count, 1);
+	ck_assert_uint_eq(groupkey_newest(&clients[3].keys), epoch + 1);
+	pass(2 * KEYSERVER_NOTICE_MS);
+	expect_all_read(0, 1);
+	ck_assert(can_read(3, 0));
+}
+END_TEST
+
+START_TEST(keyserver_renews_slotted_groups_each_day)
+{
+	uint32_t epoch;
+
+	begin(KEYMSG_SLOTTED);
+	w.members[0].longest_s = w.members[1].longest_s = 100 * HOUR;
+	join_all(2);
+	epoch = facts().epoch;
+	pass(20 * HOUR * 1000);
+	ck_assert_uint_eq(facts().epoch, epoch);
+	pass(5 * HOUR * 1000);
+	ck_assert_uint_eq(facts().epoch, epoch + 1);
+	expect_all_read(0, 1);
+}
+END_TEST
+
+START_TEST(keyserver_makes_one_change_of_many_who_leave)
+{
+	struct keymsg m = {.type = KEYMSG_LEAVE, .request = 7};
+	uint32_t epoch;
+
+	begin(_i);
+	join_all(5);
+	epoch = facts().epoch;
+	for (size_t i = 1; i < 4; i++) {
+		ask(i, &m);
+		pass(KEYSERVER_BATCH_MS / 4);
+	}
+	pass(KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(facts().epoch, epoch + 1);
+}
+END_TEST
+
 /* Whoever joins again for a shorter time has the slots of the longer one. */
 START_TEST(keyserver_asking_for_less_time_takes_no_slots_back)
 {
@@ -760,6 +832,49 @@ START_TEST(keyserver_finds_the_longest_prefix_of_those_who_are_in)
 	ck_assert_int_eq(keyserver_configure(w.server, &w.settings, w.now_ms, &error), 0);
 	expect_owner("10.9.1.7", "b");
 	expect_owner("fd00:9:1::7", "b");
+}
+END_TEST
+
+static void
+expect_routes(size_t asker, const char *first, size_t count)
+{
+	struct keymsg m = {.type = KEYMSG_LIST, .request = 9};
+	char text[PREFIX_TEXT_MAX];
+
+	ask(asker, &m);
+	ck_assert_int_eq(clients[asker].last.type, KEYMSG_ROUTES);
+	ck_assert_uint_eq(clients[asker].last.request, 9);
+	ck_assert_uint_eq(clients[asker].last.prefix_count, count);
+	if (count > 0)
+		ck_assert_str_eq(prefix_format(&clients[asker].last.prefixes[0], text), first);
+}
+
+START_TEST(keyserver_lists_the_networks_behind_others)
+{
+	struct keymsg m = {
+	    .type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_PREFIX), .prefix_count = 1};
+	struct prefix claims[2];
+
+	ck_assert_int_eq(prefix_parse("10.0.1.2/32", &claims[0]), 0);
+	ck_assert_int_eq(prefix_parse("192.168.5.0/24", &claims[1]), 0);
+	w.members[1].prefixes = claims;
+	w.members[1].prefix_count = 2;
+	begin(_i);
+	join(0);
+	expect_routes(0, NULL, 0);
+	join(1);
+	expect_routes(0, "192.168.5.0/24", 1);
+	expect_routes(1, NULL, 0); /* its own */
+	m.prefixes[0] = claims[1];
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_ENTRY);
+	ck_assert_str_eq(clients[0].last.name, "b");
+	m.prefixes[0].len = 25;
+	m.has = KEYMSG_HAS(KEYMSG_PREFIX);
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_REFUSED);
+	leave(1);
+	expect_routes(0, NULL, 0);
 }
 END_TEST
 
@@ -1053,6 +1168,12 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_keeps_out_who_was_put_out);
 	add_for_each_method(tc, keyserver_ends_membership_when_the_time_is_over);
 	tcase_add_loop_test(tc, keyserver_closes_collusion_of_evicted_and_expired, 0, 2);
+	tcase_add_test(tc, keyserver_closes_collusion_of_evicted_and_newcomer);
+	tcase_add_test(tc, keyserver_renews_slotted_groups_each_day);
+	tcase_add_loop_test(
+	    tc, keyserver_makes_one_change_of_many_who_leave, KEYMSG_UPDATE, KEYMSG_SLOTTED + 1);
+	tcase_add_loop_test(
+	    tc, keyserver_lists_the_networks_behind_others, KEYMSG_STATIC, KEYMSG_SLOTTED + 1);
 	tcase_add_test(tc, keyserver_asking_for_less_time_takes_no_slots_back);
 	add_for_each_method(tc, keyserver_renews_leases_of_members);
 	add_for_each_method(tc, keyserver_helps_who_missed_a_change);

@@ -17,10 +17,12 @@ watch_sender(struct member_world *w, const struct member_side *s, const struct k
 	struct member_world_sender seen = {k->sender, k->request, s->name};
 
 	for (size_t i = 0; i < w->sender_count; i++) {
-		const struct member_world_sender *other = &w->senders[i];
+		struct member_world_sender *other = &w->senders[i];
 
 		if (other->sender != seen.sender)
 			continue;
+		if (other->name == seen.name && s->has_said == seen.sender)
+			other->request = seen.request; /* it goes on under the id that it has */
 		ck_assert_msg(other->request == seen.request && other->name == seen.name,
 		    "sender id %u of %s is given to %s", (unsigned int)seen.sender, other->name,
 		    seen.name);
@@ -76,8 +78,10 @@ on_say(void *arg, const uint8_t *message, size_t len)
 	struct keymsg k;
 
 	ck_assert_int_eq(keymsg_parse(&k, message, len), 0);
-	if (k.type == KEYMSG_JOIN)
+	if (k.type == KEYMSG_JOIN) {
 		s->join = k.request;
+		s->has_said = k.sender;
+	}
 	w->asked++;
 	if (is_lost(s))
 		return;

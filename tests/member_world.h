@@ -1,7 +1,7 @@
 /*
  * Members in virtual time, and the key server of keyserver_world.h. The broker between them may
- * lose what they say to each other. Whatever a member is told is watched: it ends the test if a
- * sender id is given for two joins, or an epoch has two keys.
+ * lose what they say to each other. Whatever a member is told is watched: it ends the test if an
+ * epoch has two keys, or a sender id is given for two joins without a word that it is gone on with.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -30,7 +30,8 @@ struct member_side {
 	unsigned int joined, fresh, out, entries;
 	char reason[KEYMSG_TEXT_MAX + 1];
 	struct keymsg entry;
-	uint32_t join; /* the request that it has joined by last */
+	uint32_t join;	   /* the request that it has joined by last */
+	uint32_t has_said; /* the sender id that it named in its last join; 0: none */
 };
 
 /* A sender id and the join that it was given for; an epoch of "home" and its key. */
