@@ -22,7 +22,7 @@ backlog_add(struct backlog *b, struct backlog_budget *budget, const uint8_t *pac
 	struct backlog_packet *p;
 	size_t lost = 0;
 
-	if (b->count == BACKLOG_MAX) {
+	if (b->count >= (b->max > 0 ? b->max : BACKLOG_MAX)) {
 		free(backlog_take(b, budget));
 		lost = 1;
 	}

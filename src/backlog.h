@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKLOG_MAX 32 /* packets */
+#define BACKLOG_MAX 32 /* packets, where max says nothing else */
 
 struct backlog_budget {
 	size_t used, max; /* bytes, with what the packets' places cost */
@@ -25,7 +25,7 @@ struct backlog_packet {
 /* Zeroed: empty. */
 struct backlog {
 	struct backlog_packet *first, *last;
-	size_t count;
+	size_t count, max;
 };
 
 /* Copies a packet to the end; where there are too many, the oldest gives way. Returns how many

@@ -17,6 +17,7 @@
 /* A group changes its key at a moment when all are sending. */
 #define HELD_BYTES (128 * 1024)
 #define HELD_BYTES_GROUP (1024 * 1024)
+#define HELD_MAX_GROUP 4096
 
 /* What stands before a message: when it came, and the levels of its topic. */
 struct held {
@@ -71,6 +72,7 @@ native_hold(struct native *n, const struct native_arrival *a)
 
 	drop_old(n, a->now_ms);
 	n->held_budget.max = n->group != NULL ? HELD_BYTES_GROUP : HELD_BYTES;
+	n->held.max = n->group != NULL ? HELD_MAX_GROUP : BACKLOG_MAX;
 	if (copy_part(head.to, a->topic.to, a->topic.to_len) &&
 	    copy_part(head.from, a->topic.from, a->topic.from_len))
 		copy = malloc(sizeof(head) + a->len);

@@ -99,6 +99,17 @@ START_TEST(backlog_drops_the_oldest_when_there_are_too_many)
 }
 END_TEST
 
+START_TEST(backlog_takes_as_many_as_it_is_told_to)
+{
+	b.max = 3 * BACKLOG_MAX;
+	for (uint8_t i = 0; i < 3 * BACKLOG_MAX; i++)
+		ck_assert_uint_eq(add(i, 1), 0);
+	ck_assert_uint_eq(add(3 * BACKLOG_MAX, 1), 1);
+	ck_assert_uint_eq(b.count, 3 * BACKLOG_MAX);
+	expect_next(1, 1);
+}
+END_TEST
+
 START_TEST(backlog_refuses_the_newest_when_bytes_are_short)
 {
 	budget.max = COST(100) + COST(50);
@@ -166,6 +177,7 @@ main(void)
 	tcase_add_test(tc, backlog_can_be_used_again_when_it_was_empty);
 	tcase_add_test(tc, backlog_keeps_a_copy);
 	tcase_add_test(tc, backlog_drops_the_oldest_when_there_are_too_many);
+	tcase_add_test(tc, backlog_takes_as_many_as_it_is_told_to);
 	tcase_add_test(tc, backlog_refuses_the_newest_when_bytes_are_short);
 	tcase_add_test(tc, backlog_counts_both_that_are_lost);
 	tcase_add_test(tc, backlogs_share_a_budget);
