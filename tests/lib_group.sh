@@ -250,3 +250,28 @@ topic_to()
 {
 	evil list type=0x21 "client=n$1" last=1 | awk 'NR == 2 { print $4 }'
 }
+
+may_send()
+{
+	[ "$(json "n$1" status group may_send)" = true ]
+}
+
+may_not_send()
+{
+	[ "$(json "n$1" status group may_send)" = false ]
+}
+
+# warned NODE PATTERN: status has a warning like that.
+warned()
+{
+	json "$1" status warnings | grep -q -e "$2"
+}
+
+# server_topics: those that the key server sends to, as a filter for evil.
+server_topics()
+{
+	evil clients | awk '$1 == "keyd" {
+		split($2, level, "/")
+		print level[1] "/" level[2] "/+/" level[3]
+	}'
+}
