@@ -237,8 +237,10 @@ admit_newcomer(struct keyserver_state *g, const char *name)
 	snprintf(new.name, sizeof(new.name), "%s", name);
 	if (keytree_add(g->tree, &new.leaf) == -1)
 		return NULL;
-	if (g->kept.method == KEYMSG_UPDATE)
+	if (g->kept.method == KEYMSG_UPDATE) {
 		keytree_mark(g->tree, new.leaf);
+		keytree_leave_out(g->tree, new.leaf); /* it is answered after the change */
+	}
 	/* Somebody who is out and has slots that are to come must not read together with one who
 	 * gets the key of the epoch. */
 	if (g->kept.method == KEYMSG_UPDATE || has_slots_out(g, keyserver_time(g->ks)))

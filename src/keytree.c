@@ -16,6 +16,7 @@
 
 struct slot {
 	bool used, stale; /* stale: somebody knows its key who must not */
+	bool apart;	  /* nobody is below but newcomers who get its key otherwise */
 	uint8_t key[AEAD_KEY_LEN];
 };
 
@@ -247,6 +248,12 @@ keytree_mark(struct keytree *t, uint32_t leaf)
 }
 
 void
+keytree_leave_out(struct keytree *t, uint32_t leaf)
+{
+	slot_at(t, 0, leaf)->apart = true;
+}
+
+void
 keytree_remove(struct keytree *t, uint32_t leaf)
 {
 	if (!keytree_has(t, leaf))
@@ -271,6 +278,25 @@ is_due(const struct keytree *t, unsigned int level, uint32_t index)
 	return s->used && (s->stale || level == t->height);
 }
 
+/* Whether there is somebody below who learns by a wrap. */
+static bool
+is_followed(const struct keytree *t, unsigned int level, uint32_t index)
+{
+	const struct slot *s = slot_at(t, level, index);
+
+	return s->used && !s->apart;
+}
+
+/* From the leaves to the root. */
+static void
+find_apart(struct keytree *t)
+{
+	for (unsigned int level = 1; level <= t->height; level++)
+		for (uint32_t i = 0; i < width(t, level); i++)
+			slot_at(t, level, i)->apart = !is_followed(t, level - 1, 2 * i) &&
+						      !is_followed(t, level - 1, 2 * i + 1);
+}
+
 static size_t
 count_wraps(const struct keytree *t)
 {
@@ -279,8 +305,8 @@ count_wraps(const struct keytree *t)
 	for (unsigned int level = 1; level <= t->height; level++)
 		for (uint32_t i = 0; i < width(t, level); i++)
 			if (is_due(t, level, i))
-				count += (size_t)slot_at(t, level - 1, 2 * i)->used +
-					 slot_at(t, level - 1, 2 * i + 1)->used;
+				count += (size_t)is_followed(t, level - 1, 2 * i) +
+					 is_followed(t, level - 1, 2 * i + 1);
 	return count;
 }
 
@@ -303,7 +329,7 @@ wrap_for(const struct keytree *t, unsigned int level, uint32_t index, uint32_t c
 	const struct slot *below = slot_at(t, level - 1, child);
 	uint8_t bound[9];
 
-	if (!below->used)
+	if (!is_followed(t, level - 1, child))
 		return 0;
 	w->node = (struct keytree_node){(uint8_t)level, index};
 	w->child = child;
@@ -348,15 +374,19 @@ renew_node(
 int
 keytree_renew(struct keytree *t, uint32_t epoch, struct keytree_wrap **wraps, size_t *count)
 {
-	struct keytree_wrap *w = calloc(count_wraps(t) + 1, sizeof(*w));
+	struct keytree_wrap *w;
 	size_t n = 0;
 
+	find_apart(t);
+	w = calloc(count_wraps(t) + 1, sizeof(*w));
 	if (w == NULL)
 		return -1;
 	for (unsigned int level = 1; level <= t->height; level++)
 		for (uint32_t i = 0; i < width(t, level); i++)
 			if (is_due(t, level, i))
 				n += renew_node(t, level, i, epoch, &w[n]);
+	for (uint32_t i = 0; i < width(t, 0); i++)
+		slot_at(t, 0, i)->apart = false;
 	*wraps = w;
 	*count = n;
 	return 0;

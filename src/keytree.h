@@ -69,11 +69,15 @@ int keytree_add(struct keytree *t, uint32_t *leaf);
 void keytree_remove(struct keytree *t, uint32_t leaf);
 /* Whoever was or is at this leaf must not know what is above it after keytree_renew(). */
 void keytree_mark(struct keytree *t, uint32_t leaf);
+/* The newcomer at this leaf is given what keytree_path() tells after the next keytree_renew(), for
+ * which nothing is sealed for it then. */
+void keytree_leave_out(struct keytree *t, uint32_t leaf);
 /*
  * New keys for the root and for all that is above a leaf that was removed or marked. What makes
  * each from the one before is sealed under the present keys of its children, with the epoch as the
- * nonce: no epoch may be used twice. Returns 0 with a new array in *wraps, from the leaves to the
- * root, and its length; -1 with ENOMEM, nothing has changed then.
+ * nonce: no epoch may be used twice. Not under those below which there are only newcomers who were
+ * left out. Returns 0 with a new array in *wraps, from the leaves to the root, and its length; -1
+ * with ENOMEM, nothing has changed then.
  */
 int keytree_renew(struct keytree *t, uint32_t epoch, struct keytree_wrap **wraps, size_t *count);
 /* What the member at a leaf knows. */

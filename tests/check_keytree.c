@@ -28,6 +28,7 @@ struct kept {
 
 struct member {
 	bool is_in;
+	bool is_told; /* its path, after the change */
 	struct keytree_path path;
 };
 
@@ -87,7 +88,7 @@ join(void)
 	ck_assert_int_eq(keytree_add(tree, &leaf), 0);
 	ck_assert_uint_lt(leaf, MEMBERS_MAX);
 	ck_assert(!members[leaf].is_in);
-	members[leaf].is_in = true;
+	members[leaf] = (struct member){.is_in = true};
 	keytree_path(tree, leaf, &members[leaf].path);
 	ck_assert_uint_eq(members[leaf].path.leaf, leaf);
 	return &members[leaf];
@@ -126,7 +127,19 @@ root_of(const struct member *m)
 	return m->path.keys[m->path.height];
 }
 
-/* All who are in follow, and have what the server would give them. */
+static struct member *
+join_left_out(void)
+{
+	struct member *m = join();
+
+	keytree_mark(tree, m->path.leaf);
+	keytree_leave_out(tree, m->path.leaf);
+	m->is_told = true;
+	return m;
+}
+
+/* All who are in follow, but for those who were left out, and have what the server would give them.
+ */
 static void
 expect_all_follow(void)
 {
@@ -135,8 +148,12 @@ expect_all_follow(void)
 
 		if (!members[i].is_in)
 			continue;
-		ck_assert_int_eq(follow(&members[i]), 0);
+		if (!members[i].is_told)
+			ck_assert_int_eq(follow(&members[i]), 0);
 		keytree_path(tree, members[i].path.leaf, &path);
+		if (members[i].is_told)
+			members[i].path = path;
+		members[i].is_told = false;
 		ck_assert_uint_eq(members[i].path.height, path.height);
 		ck_assert_mem_eq(members[i].path.keys, path.keys, sizeof(path.keys));
 	}
@@ -198,6 +215,28 @@ START_TEST(keytree_tells_a_newcomer_nothing_of_before)
 }
 END_TEST
 
+START_TEST(keytree_seals_nothing_for_newcomers_who_are_left_out)
+{
+	struct member *last = NULL;
+
+	join_many(9);
+	renew();
+	expect_all_follow();
+	for (unsigned int i = 0; i < 30; i++)
+		last = join_left_out();
+	renew();
+	/* From leaf 8 to the root, and one for leaves 0 to 7. */
+	ck_assert_uint_eq(keytree_height(tree), 6);
+	ck_assert_uint_eq(wrap_count, 7);
+	ck_assert_int_eq(follow(last), -1);
+	expect_all_follow();
+	/* They follow as all others from now on. */
+	leave(&members[3]);
+	renew();
+	expect_all_follow();
+}
+END_TEST
+
 START_TEST(keytree_joins_without_a_word_to_the_others)
 {
 	struct member *first = join();
@@ -241,7 +280,10 @@ START_TEST(keytree_holds_together_whoever_comes_and_goes)
 			if (members[i].is_in && rand() % 8 == 0)
 				leave(&members[i]);
 		for (unsigned int i = 0; i < 4 && keytree_count(tree) < MEMBERS_MAX; i++)
-			keytree_mark(tree, join()->path.leaf);
+			if (rand() % 2 == 0)
+				keytree_mark(tree, join()->path.leaf);
+			else
+				join_left_out();
 		ck_assert(keytree_is_whole(tree));
 		renew();
 		expect_all_follow();
@@ -458,6 +500,7 @@ keytree_tests(void)
 	tcase_add_test(tc, keytree_of_one_member_can_be_renewed);
 	tcase_add_test(tc, keytree_leaves_out_who_has_left);
 	tcase_add_test(tc, keytree_tells_a_newcomer_nothing_of_before);
+	tcase_add_test(tc, keytree_seals_nothing_for_newcomers_who_are_left_out);
 	tcase_add_test(tc, keytree_joins_without_a_word_to_the_others);
 	tcase_add_test(tc, keytree_evicts_one_of_1024_with_19_keys);
 	tcase_add_test(tc, keytree_holds_together_whoever_comes_and_goes);
