@@ -303,7 +303,7 @@ on_renew(void *arg, uint64_t now_ms)
 	m->lease_asked_ms = now_ms;
 	/* Again soon, until the answer comes and sets it further off. */
 	wheel_set(m->params.wheel, &m->renew,
-	    now_ms + m->lease_ms / MEMBER_LEASE_PARTS / 10 + MEMBER_RETRY_MIN_MS, on_renew, m);
+	    now_ms + m->lease_ms / MEMBER_LEASE_PARTS / 10 + MEMBER_LEASE_RETRY_MS, on_renew, m);
 	say(m, &k);
 }
 

@@ -17,10 +17,12 @@
 #include "groupkey.h"
 #include "keymsg.h"
 
-#define MEMBER_RETRY_MIN_MS 1000
+/* Longer than the server lets a join or a leave wait for others: it would be asked twice. */
+#define MEMBER_RETRY_MIN_MS 3000
 #define MEMBER_RETRY_MAX_MS 60000
 #define MEMBER_LEASE_PARTS 3 /* it is renewed so often within its time */
-#define MEMBER_HINT_MS 1000  /* between questions that strange messages may cause */
+#define MEMBER_LEASE_RETRY_MS 1000
+#define MEMBER_HINT_MS 1000 /* between questions that strange messages may cause */
 
 struct member;
 struct wheel;
