@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "vpnctl_internal.h"
 #include "vpnctl_keys.h"
 #include "vpnctl_text.h"
+#include "vpnctl_topics.h"
 
 #define SOCKET_DIR RUNDIR "/mqtt-vpnd"
 #define KEY_SERVER_SOCKET RUNDIR "/mqtt-vpn-keyd/keyd.sock"
@@ -204,6 +206,18 @@ run_genpsk(const struct invocation *inv, const struct command *self)
 	return make_key(vpnctl_keys_genpsk);
 }
 
+static enum exit_status
+run_topics(const struct invocation *inv, const struct command *self)
+{
+	char *error = NULL;
+
+	if (vpnctl_topics(stdout, inv->word_count, inv->words, &error) == 0)
+		return EXIT_IN_ORDER;
+	vpnctl_complain("%s", error != NULL ? error : "out of memory");
+	free(error);
+	return EXIT_UNREACHABLE;
+}
+
 static enum exit_status run_help(const struct invocation *inv, const struct command *self);
 
 static const struct command commands[] = {
@@ -234,6 +248,8 @@ static const struct command commands[] = {
     {"pubkey", NULL, 0, 0, run_pubkey, NULL, NO_DAEMON,
 	"print the public key of the private key on stdin"},
     {"genpsk", NULL, 0, 0, run_genpsk, NULL, NO_DAEMON, "make a key for all nodes of a network"},
+    {"topics", "KEY=VALUE...", 2, INT_MAX, run_topics, NULL, NO_DAEMON,
+	"print what a node reads and writes, for a broker's ACL"},
     {"help", NULL, 0, 0, run_help, NULL, NO_DAEMON, "this text"},
 };
 
@@ -303,7 +319,7 @@ check_words(const struct command *command, int count, char **words)
 		return misused("%s takes no argument", command->name);
 	if (count > command->most)
 		return misused("%s takes %s only", command->name, command->arguments);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && command->asks != NO_DAEMON; i++)
 		if (words[i][0] == '\0' || strchr(words[i], ' ') != NULL)
 			return misused("%s: \"%s\" is empty or has a space, expected %s",
 			    command->name, words[i], command->arguments);
@@ -370,8 +386,11 @@ run_command(struct invocation *inv, int argc, char **argv)
 		rc = check_usage(inv, command);
 	if (rc != EXIT_IN_ORDER)
 		return rc;
-	if (command->asks == NO_DAEMON)
+	if (command->asks == NO_DAEMON) {
+		inv->word_count = argc - 1;
+		inv->words = argv + 1;
 		return command->run(inv, command);
+	}
 	return ask_daemon(inv, command, argc - 1, argv + 1);
 }
 

@@ -26,6 +26,8 @@ struct invocation {
 	const char *socket;   /* -s */
 	const char *instance; /* -i */
 	const char *argument; /* of the command, or NULL */
+	int word_count;	      /* of a command that asks no daemon: what it was given */
+	char **words;
 	bool json;
 	bool interval_given;
 	uint64_t interval_s;
