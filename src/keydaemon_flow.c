@@ -151,6 +151,7 @@ on_up(void *arg)
 	struct keydaemon *k = arg;
 
 	keywire_up(k->wire, util_now_ms());
+	keyserver_announce(k->server);
 	daemon_tell_link(&k->daemon);
 }
 

@@ -92,6 +92,8 @@ unsigned int
 keyserver_evict(struct keyserver *ks, const char *group, const char *member, uint64_t now_ms);
 /* It may join again. Returns the number of groups that it had been put out of. */
 unsigned int keyserver_admit(struct keyserver *ks, const char *group, const char *member);
+/* The way to the members is open: who has missed a change meanwhile hears that there was one. */
+void keyserver_announce(struct keyserver *ks);
 /* A new epoch without a reason. Returns 0, or -1 if there is no such group. */
 int keyserver_rotate(struct keyserver *ks, const char *group, uint64_t now_ms);
 

@@ -84,30 +84,30 @@ char *keyserver_error_text(const char *kind, const char *name, const char *what)
 
 /* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. */
 uint64_t keyserver_time(struct keyserver *ks);
-/* Who is in it now; NULL: not in it. */
-struct keystore_member *keyserver_find(const struct keyserver_state *g, const char *name);
-const struct keystore_member *
-keyserver_find_by_sender(const struct keyserver_state *g, uint32_t sender);
-/* Returns 0, or -1 when memory is short. */
-int keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r);
 /* A change is due when some more may have come together; and at once. */
 void keyserver_schedule(struct keyserver_state *g, uint64_t now_ms);
 void keyserver_change(struct keyserver_state *g, uint64_t now_ms);
-
-bool keyserver_is_banned(const struct keyserver_state *g, const char *name);
-/* Returns 0, or -1 when memory is short. */
-int keyserver_add_ban(struct keyserver_state *g, const char *name);
-void keyserver_lift_ban(struct keyserver_state *g, const char *name);
 /* Notes that something of the present change failed: rc -1. */
 void keyserver_keep(struct keyserver_state *g, int rc);
-/* Copies it. Returns the copy, or NULL when memory is short. */
-struct keystore_member *
-keyserver_insert(struct keyserver_state *g, const struct keystore_member *m);
-/* All of the four that are sorted. */
+
+/* keyserver_lists.c. All of the four that are sorted. */
 void keyserver_init_lists(struct keyserver_state *g);
 void keyserver_clear_requests(struct keyserver_state *g);
 /* Those who are in the group, and who must not be. */
 void keyserver_clear_members(struct keyserver_state *g);
+/* Who is in it now; NULL: not in it. */
+struct keystore_member *keyserver_find(const struct keyserver_state *g, const char *name);
+const struct keystore_member *
+keyserver_find_by_sender(const struct keyserver_state *g, uint32_t sender);
+/* Copies it. Returns the copy, or NULL when memory is short. */
+struct keystore_member *
+keyserver_insert(struct keyserver_state *g, const struct keystore_member *m);
+bool keyserver_is_banned(const struct keyserver_state *g, const char *name);
+/* Returns 0, or -1 when memory is short. */
+int keyserver_add_ban(struct keyserver_state *g, const char *name);
+void keyserver_lift_ban(struct keyserver_state *g, const char *name);
+/* Returns 0, or -1 when memory is short. */
+int keyserver_enqueue(struct keyserver_state *g, const struct keyserver_request *r);
 
 /* keyserver_directory.c. Borrows the settings. Returns 0, or -1 when memory is short. */
 int

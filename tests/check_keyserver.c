@@ -640,6 +640,21 @@ START_TEST(keyserver_renews_slotted_groups_each_day)
 }
 END_TEST
 
+/* One change was not heard of. */
+START_TEST(keyserver_tells_of_a_change_that_was_missed)
+{
+	unsigned int before;
+
+	begin(_i);
+	join_all(2);
+	before = published;
+	keyserver_announce(w.server);
+	ck_assert_uint_eq(published, before + 2); /* of each group */
+	ck_assert_uint_eq(groupkey_newest(&clients[0].keys), facts().epoch);
+	expect_all_read(0, 1);
+}
+END_TEST
+
 START_TEST(keyserver_makes_one_change_of_many_who_leave)
 {
 	struct keymsg m = {.type = KEYMSG_LEAVE, .request = 7};
@@ -1170,6 +1185,8 @@ keyserver_tests(void)
 	tcase_add_loop_test(tc, keyserver_closes_collusion_of_evicted_and_expired, 0, 2);
 	tcase_add_test(tc, keyserver_closes_collusion_of_evicted_and_newcomer);
 	tcase_add_test(tc, keyserver_renews_slotted_groups_each_day);
+	tcase_add_loop_test(
+	    tc, keyserver_tells_of_a_change_that_was_missed, KEYMSG_STATIC, KEYMSG_SLOTTED + 1);
 	tcase_add_loop_test(
 	    tc, keyserver_makes_one_change_of_many_who_leave, KEYMSG_UPDATE, KEYMSG_SLOTTED + 1);
 	tcase_add_loop_test(

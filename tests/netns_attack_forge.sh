@@ -125,15 +125,19 @@ for WIRE in psk pubkey; do
 		for version in 00 45 60 90 92 a1 ff; do
 			evil patch $data 0 $version >/dev/null
 		done
-		for type in 00 04 11 20 21 31 ff; do
+		for type in 00 04 11 23 32 ff; do
+			evil patch $data 1 $type >/dev/null
+		done
+		for type in 20 21 31; do # of groups
 			evil patch $data 1 $type >/dev/null
 		done
 		for flags in 0001 0002 8000; do
 			evil patch $data 2 $flags >/dev/null
 		done
 		settle 2
-		expect_rise 2 rx_drop_version 17
-		expect_rise 2 'rx_drop_.*' 17
+		expect_rise 2 rx_drop_version 16
+		expect_rise 2 rx_drop_topic 3
+		expect_rise 2 'rx_drop_.*' 19
 		got 2 unknown 0
 		same_sessions
 

@@ -3,7 +3,6 @@
 # reach it without a word in their own configuration, and do no more when the member has gone.
 #
 # SPDX-License-Identifier: ISC
-# shellcheck disable=SC2119 # what keyd_conf and keyd_start take may be left out
 
 WIRE=psk # of no matter here
 srcdir=${srcdir:-$(dirname "$0")/..}

@@ -2,7 +2,6 @@
 # The key server as a daemon: start, readiness, what it refuses, the control socket, its store in
 # good and bad condition, reload, and its end. What its members make of it is tested elsewhere.
 # SPDX-License-Identifier: ISC
-# shellcheck disable=SC2119 # what keyd_conf and keyd_start take may be left out
 
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
