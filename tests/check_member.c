@@ -99,7 +99,7 @@ START_TEST(member_joins_over_a_broker_that_loses)
 		world.sides[i].to_lose = (unsigned int)(2 + i);
 	for (size_t i = 0; i < MEMBERS; i++)
 		member_join(world.sides[i].m, world.ks.now_ms);
-	pass(30000);
+	pass(120000);
 	expect_all_read();
 }
 END_TEST

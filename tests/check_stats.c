@@ -88,7 +88,7 @@ START_TEST(stats_sum_takes_one_direction)
 		s.value[STAT_TX_DROP_TOO_BIG] + s.value[STAT_TX_DROP_NO_DESTINATION] +
 		s.value[STAT_TX_DROP_PUBLISH] + s.value[STAT_TX_DROP_NO_SESSION] +
 		s.value[STAT_TX_DROP_BAD_SOURCE] + s.value[STAT_TX_DROP_QUEUE_FULL] +
-		s.value[STAT_TX_DROP_CODEL]);
+		s.value[STAT_TX_DROP_CODEL] + s.value[STAT_TX_DROP_NO_LEASE]);
 	ck_assert_uint_eq(stats_sum(&s, "rx_drop_"),
 	    s.value[STAT_RX_DROP_TOO_SHORT] + s.value[STAT_RX_DROP_AUTH] +
 		s.value[STAT_RX_DROP_MALFORMED] + s.value[STAT_RX_DROP_TOO_BIG] +
@@ -98,8 +98,9 @@ START_TEST(stats_sum_takes_one_direction)
 		s.value[STAT_RX_DROP_VERSION] + s.value[STAT_RX_DROP_NO_SESSION] +
 		s.value[STAT_RX_DROP_REPLAY] + s.value[STAT_RX_DROP_SPOOFED] +
 		s.value[STAT_RX_DROP_BATCH] + s.value[STAT_RX_DROP_OFFLOAD] +
-		s.value[STAT_RX_DROP_UNKNOWN_KEY] + s.value[STAT_RX_DROP_HANDSHAKE] +
-		s.value[STAT_RX_DROP_FLOOD] + s.value[STAT_RX_DROP_NOTICE]);
+		s.value[STAT_RX_DROP_EPOCH] + s.value[STAT_RX_DROP_UNKNOWN_KEY] +
+		s.value[STAT_RX_DROP_HANDSHAKE] + s.value[STAT_RX_DROP_FLOOD] +
+		s.value[STAT_RX_DROP_NOTICE]);
 	ck_assert_uint_eq(stats_sum(&s, "nothing_"), 0);
 }
 END_TEST

@@ -428,6 +428,7 @@ main(void)
 
 	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60); /* on a machine that others use, too */
 	tcase_add_test(tc, wheel_runs_due_timers_in_order);
 	tcase_add_test(tc, wheel_calls_a_timer_at_its_time_and_not_before);
 	tcase_add_test(tc, wheel_jumps_over_any_time);
