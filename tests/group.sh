@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2119
 # A group from its first members to a newcomer that goes again: tests/netns_group_METHOD.sh, one for
 # each method. Sourced.
 #

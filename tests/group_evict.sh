@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2119
 # A member is put out while others talk: tests/netns_group_evict_METHOD.sh, one for each method.
 # Sourced.
 #

@@ -2,6 +2,7 @@
 # The key server falls silent: the group lives on until the lease is over, and goes on by itself when
 # the server is back.
 # SPDX-License-Identifier: ISC
+# shellcheck disable=SC2119 # what keyd_conf and keyd_start take may be left out
 
 # shellcheck source=tests/attack.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A member misses that the key changes: it learns of it within 5 s, and no packet is lost.
 # SPDX-License-Identifier: ISC
+# shellcheck disable=SC2119 # what keyd_conf and keyd_start take may be left out
 
 # shellcheck source=tests/attack.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"

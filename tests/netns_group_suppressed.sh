@@ -2,6 +2,7 @@
 # A broker hides from one member all that the key server says: it stops when its lease is over, and
 # the others go on.
 # SPDX-License-Identifier: ISC
+# shellcheck disable=SC2119 # what keyd_conf and keyd_start take may be left out
 
 # shellcheck source=tests/attack.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/attack.sh"
