@@ -166,20 +166,26 @@ def json_value(args):
         print(json.dumps(value) if isinstance(value, (dict, list, bool)) else value)
 
 
+def ask(args):
+    """Says one thing to a control socket, for those whose commands mqtt-vpnctl does not know."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(10)
+        sock.connect(args.path)
+        sock.sendall(f"{args.request}\n".encode())
+        answer = b""
+        while data := sock.recv(65536):
+            answer += data
+    if not answer.startswith(b"ok "):
+        sys.exit(f"the control socket answered {answer[:80]!r}")
+
+
 def control(args):
     """Asks a control socket for its status so many times; fails if one answer takes too long."""
+    args.request = "status"
     worst = 0
     for _ in range(args.count):
         begin = time.monotonic()
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(10)
-            sock.connect(args.path)
-            sock.sendall(b"status\n")
-            answer = b""
-            while data := sock.recv(65536):
-                answer += data
-        if not answer.startswith(b"ok "):
-            sys.exit(f"the control socket answered {answer[:80]!r}")
+        ask(args)
         worst = max(worst, (time.monotonic() - begin) * 1000)
         time.sleep(0.02)
     print(f"slowest of {args.count} answers of the control socket: {worst:.1f} ms")
@@ -326,6 +332,7 @@ def parse_args():
     command("packet", packet, ("source", str), ("address", str), ("port", int), ("text", str))
     command("json", json_value).add_argument("keys", nargs="*")
     command("evil", evil, ("path", str)).add_argument("words", nargs=argparse.REMAINDER)
+    command("ask", ask, ("path", str), ("request", str))
     command("control", control, ("path", str), ("count", int), ("limit_ms", float))
     command("hold", hold, ("path", str), ("count", int), ("text", str))
     command("notify", notify, ("path", str))
