@@ -29,6 +29,15 @@ enum settings_method { METHOD_STATIC, METHOD_UPDATE, METHOD_SLOTTED };
 enum settings_topics { TOPICS_HASHED, TOPICS_PLAIN };
 enum settings_padding { PADDING_NONE, PADDING_16, PADDING_BUCKETS };
 enum settings_offload { OFFLOAD_YES, OFFLOAD_NO, OFFLOAD_UDP };
+enum settings_protocol { PROTOCOL_ANY, PROTOCOL_311, PROTOCOL_5 };
+enum settings_profile {
+	PROFILE_NONE,
+	PROFILE_AWS_IOT,
+	PROFILE_EMQX_SERVERLESS,
+	PROFILE_AZURE_EVENT_GRID,
+	PROFILE_HIVEMQ,
+	PROFILE_SHIFTR,
+};
 enum settings_transport { TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_UNIX };
 
 struct settings_broker {
@@ -45,12 +54,14 @@ struct settings_broker {
 	char *certificate;
 	char *key;
 	char *key_passphrase_file;
-	char *alpn;	       /* one protocol */
-	char *tls_name;	       /* name to check and to send as SNI; host when NULL */
-	char *tls_min_version; /* "1.2" (default) or "1.3" */
-	bool tls_verify;       /* default true */
-	uint32_t keepalive_s;  /* 60; 5 to 3600 */
-	uint32_t timeout_s;    /* for each stage of connecting: 10; 1 to 120 */
+	char *alpn;			 /* one protocol */
+	char *tls_name;			 /* name to check and to send as SNI; host when NULL */
+	char *tls_min_version;		 /* "1.2" (default) or "1.3" */
+	bool tls_verify;		 /* default true */
+	uint32_t keepalive_s;		 /* 60; 5 to 3600 */
+	uint32_t timeout_s;		 /* for each stage of connecting: 10; 1 to 120 */
+	enum settings_protocol protocol; /* any: 5, and 3.1.1 where that is refused */
+	enum settings_profile profile;	 /* what it stands for is in the other fields */
 	/* What the broker takes from us; 0: no limit. */
 	uint32_t max_message;	/* largest payload, in bytes */
 	uint32_t max_rate;	/* messages a second */

@@ -82,6 +82,8 @@ check_max_message(struct settings_draft *d, size_t number)
 	if (most == 0 || most >= needed)
 		return 0;
 	settings_look_at(d, SETTINGS_BROKER, "max-message", number, 0);
+	if (d->line == 0)
+		settings_look_at(d, SETTINGS_BROKER, "profile", number, 0);
 	if (keyd)
 		return settings_fail(d,
 		    "%u is too small for what a key server tells a group: expected at least %u",
@@ -124,6 +126,8 @@ settings_check_brokers(struct settings_draft *d)
 	if (s->broker_count == 0)
 		return settings_missing(
 		    d, "broker", "-b", "at least one, as in broker \"mqtt://HOST\" { }");
+	if (settings_apply_profiles(d) == -1)
+		return -1;
 	for (i = 0; i < s->broker_count; i++) {
 		if (check_broker(d, i) == -1)
 			return -1;

@@ -42,7 +42,7 @@ struct settings_draft;
 struct settings_words {
 	const char *what;     /* one of them is: "a wire" */
 	const char *expected; /* "native or mqtt_vpn" */
-	const char *words[4]; /* in the enumeration's order, then NULL */
+	const char *words[7]; /* in the enumeration's order, then NULL */
 };
 
 struct settings_key {
@@ -122,6 +122,8 @@ int settings_missing(
 void settings_look_at(struct settings_draft *d, enum settings_section section, const char *name,
     size_t number, size_t index);
 
+/* The words for enum settings_profile. */
+extern const struct settings_words settings_profiles;
 /* The whole table, ending with a NULL name. */
 const struct settings_key *settings_keys(void);
 const struct settings_key *settings_key_find(enum settings_section section, const char *name);
@@ -223,6 +225,8 @@ int settings_check(struct settings_draft *d);
 int settings_check_wire(struct settings_draft *d);
 int settings_check_claims(struct settings_draft *d);
 int settings_check_brokers(struct settings_draft *d);
+/* Settings of brokers for those that nobody gave, and what else their profiles allow. */
+int settings_apply_profiles(struct settings_draft *d);
 int settings_check_keyd(struct settings_draft *d);
 int settings_check_shared(struct settings_draft *d);
 /* Parts of these parts. */

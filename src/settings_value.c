@@ -208,6 +208,17 @@ static const struct settings_words paddings = {"a padding", "none, 16 or buckets
 static const struct settings_words offloads = {"an offload", "yes, no or udp",
     {[OFFLOAD_YES] = "yes", [OFFLOAD_NO] = "no", [OFFLOAD_UDP] = "udp"}};
 
+static const struct settings_words protocols = {"a version of MQTT", "any, 3.1.1 or 5",
+    {[PROTOCOL_ANY] = "any", [PROTOCOL_311] = "3.1.1", [PROTOCOL_5] = "5"}};
+const struct settings_words settings_profiles = {"a profile",
+    "none, aws-iot, emqx-serverless, azure-event-grid, hivemq or shiftr",
+    {[PROFILE_NONE] = "none",
+	[PROFILE_AWS_IOT] = "aws-iot",
+	[PROFILE_EMQX_SERVERLESS] = "emqx-serverless",
+	[PROFILE_AZURE_EVENT_GRID] = "azure-event-grid",
+	[PROFILE_HIVEMQ] = "hivemq",
+	[PROFILE_SHIFTR] = "shiftr"}};
+
 #define VPND SETTINGS_VPND
 #define KEYD SETTINGS_KEYD
 #define BOTH SETTINGS_BOTH
@@ -269,6 +280,10 @@ static const struct settings_key keys[] = {
 	.max = TEXT_MAX, .access = ACCESS_SECRET},
     {SETTINGS_BROKER, "password-command", BOTH, .set = set_text, .offset = BROKER(password_command),
 	.max = TEXT_MAX},
+    {SETTINGS_BROKER, "profile", BOTH, .set = set_word, .words = &settings_profiles,
+	.offset = BROKER(profile)},
+    {SETTINGS_BROKER, "protocol", BOTH, .set = set_word, .words = &protocols,
+	.offset = BROKER(protocol)},
     {SETTINGS_BROKER, "keepalive", BOTH, .set = settings_set_number, .offset = BROKER(keepalive_s),
 	.min = 5, .max = 3600},
     {SETTINGS_BROKER, "timeout", BOTH, .set = settings_set_number, .offset = BROKER(timeout_s),

@@ -117,6 +117,12 @@ uplink_free(struct uplink *u)
 	free(u);
 }
 
+static enum link_protocol
+first_protocol(const struct settings_broker *b)
+{
+	return b->protocol == PROTOCOL_311 ? LINK_MQTT_311 : LINK_MQTT_5;
+}
+
 static struct uplink_broker *
 make_list(const struct settings_broker *settings, size_t count, char **error)
 {
@@ -129,7 +135,7 @@ make_list(const struct settings_broker *settings, size_t count, char **error)
 	}
 	for (size_t i = 0; i < count; i++) {
 		brokers[i].settings = &settings[i];
-		brokers[i].protocol = LINK_MQTT_5;
+		brokers[i].protocol = first_protocol(&settings[i]);
 		if (settings[i].transport != TRANSPORT_TLS)
 			continue;
 		brokers[i].tls = tls_new(&settings[i], error);
@@ -158,8 +164,10 @@ keep_link(struct uplink *u, struct uplink_broker *same)
 {
 	struct uplink_broker *old = uplink_current(u);
 
-	same->protocol = old->protocol;
-	same->refused_5 = old->refused_5;
+	if (same->settings->protocol == PROTOCOL_ANY && old->settings->protocol == PROTOCOL_ANY) {
+		same->protocol = old->protocol;
+		same->refused_5 = old->refused_5;
+	}
 	if (u->retired_tls != NULL)
 		return;
 	u->retired_tls = old->tls;

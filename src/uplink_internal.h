@@ -85,6 +85,7 @@ struct uplink {
 	struct wheel_timer pace_timer; /* pending while no message is due */
 	size_t batch[UPLINK_SUBSCRIBE_BATCH], batch_count; /* what the awaited SUBACK is about */
 	int batch_mid;
+	uint64_t probe_until_ms, probe_again_ms; /* while probing: the end, and the next wait */
 	uint8_t token[UPLINK_TOKEN_LEN], old_token[UPLINK_TOKEN_LEN];
 	char last_error[768];
 };

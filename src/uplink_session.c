@@ -26,6 +26,9 @@
 /* Not one byte of what waits was taken for so long: the broker is not reading. */
 #define STUCK_MS 30000
 #define CERTIFICATE_WARN_DAYS 14
+/* A broker may answer a subscription before it follows it, in a cluster most of all: the first
+ * probe is sent again after so long, and then after twice as long each time. */
+#define PROBE_AGAIN_MS 250
 
 static void
 on_no_suback(void *arg, uint64_t now_ms)
@@ -49,11 +52,19 @@ uplink_probe(struct uplink *u)
 		send_probe(u);
 }
 
+static void arm_probe(struct uplink *u, uint64_t now_ms);
+
 static void
 on_no_probe(void *arg, uint64_t now_ms)
 {
 	struct uplink *u = arg;
 
+	if (now_ms < u->probe_until_ms) {
+		u->probe_again_ms *= 2;
+		arm_probe(u, now_ms);
+		send_probe(u);
+		return;
+	}
 	stats_count(u->p.stats, STAT_PROBES_LOST);
 	link_abandon(u->link, LINK_BROKEN,
 	    "the broker accepts the subscription but delivers nothing: does its ACL let us publish "
@@ -63,11 +74,23 @@ on_no_probe(void *arg, uint64_t now_ms)
 }
 
 static void
+arm_probe(struct uplink *u, uint64_t now_ms)
+{
+	uint64_t at_ms = now_ms + u->probe_again_ms;
+
+	wheel_set(u->p.wheel, &u->timer, at_ms < u->probe_until_ms ? at_ms : u->probe_until_ms,
+	    on_no_probe, u);
+}
+
+static void
 start_probing(struct uplink *u)
 {
+	uint64_t now_ms = util_now_ms();
+
 	uplink_enter(u, UPLINK_PROBING);
-	wheel_set(u->p.wheel, &u->timer,
-	    util_now_ms() + uplink_current(u)->settings->timeout_s * 1000u, on_no_probe, u);
+	u->probe_until_ms = now_ms + uplink_current(u)->settings->timeout_s * 1000u;
+	u->probe_again_ms = PROBE_AGAIN_MS;
+	arm_probe(u, now_ms);
 	send_probe(u);
 }
 
@@ -283,18 +306,27 @@ punish(struct uplink *u)
 	u->punished = true;
 }
 
+/* Which version the next connection speaks, where that is left to us. */
+static void
+choose_protocol(struct uplink_broker *b, enum link_cause cause, uint64_t lived_ms)
+{
+	if (b->settings->protocol != PROTOCOL_ANY)
+		return;
+	if (cause == LINK_FAILED_VERSION) {
+		b->protocol = LINK_MQTT_311;
+		b->refused_5 = true;
+	}
+	/* It was closed without a word when we spoke 5, but perhaps not for that. */
+	if (lived_ms >= STABLE_MS && !b->refused_5)
+		b->protocol = LINK_MQTT_5;
+}
+
 static void
 lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 {
 	bool suspicious;
 
-	if (cause == LINK_FAILED_VERSION) {
-		uplink_current(u)->protocol = LINK_MQTT_311;
-		uplink_current(u)->refused_5 = true;
-	}
-	/* It was closed without a word when we spoke 5, but perhaps not for that. */
-	if (lived_ms >= STABLE_MS && !uplink_current(u)->refused_5)
-		uplink_current(u)->protocol = LINK_MQTT_5;
+	choose_protocol(uplink_current(u), cause, lived_ms);
 	u->short_lives = lived_ms < STABLE_MS ? u->short_lives + 1 : 0;
 	suspicious = u->short_lives >= SHORT_LIVES_SUSPICIOUS;
 	if (suspicious && cause == LINK_CLOSED_BY_BROKER) {
@@ -319,6 +351,8 @@ fall_back_to_311(struct uplink *u, enum link_cause cause)
 	struct uplink_broker *b = uplink_current(u);
 
 	if (cause != LINK_FAILED_VERSION && cause != LINK_CLOSED_EARLY)
+		return false;
+	if (b->settings->protocol != PROTOCOL_ANY)
 		return false;
 	if (b->protocol == LINK_MQTT_311) {
 		if (!b->refused_5)

@@ -168,6 +168,75 @@ START_TEST(settings_take_every_key_of_a_broker)
 END_TEST
 
 static const struct {
+	const char *name;
+	struct settings_broker b;
+} profiles[] = {
+    {"none", {.keepalive_s = 60}},
+    {"aws-iot",
+	{.keepalive_s = 60, .max_message = 128000, .max_rate = 100, .max_bandwidth = 512000}},
+    {"emqx-serverless", {.keepalive_s = 60, .max_message = 1000000, .max_rate = 10}},
+    {"azure-event-grid",
+	{.keepalive_s = 60, .max_message = 512000, .max_rate = 1000, .max_bandwidth = 1000000}},
+    {"hivemq", {.keepalive_s = 60, .max_message = 60000, .max_rate = 100}},
+    {"shiftr", {.keepalive_s = 60, .max_message = 64000, .max_rate = 25, .protocol = PROTOCOL_311}},
+};
+
+START_TEST(settings_of_a_profile_stand_for_those_not_given)
+{
+	const struct settings_broker *b, *expected = &profiles[_i].b;
+	char text[256];
+	struct settings *s;
+
+	snprintf(
+	    text, sizeof(text), GOOD "broker \"mqtts://b\" { profile = %s }\n", profiles[_i].name);
+	s = conf_load_text(text);
+	b = &s->brokers[1];
+	ck_assert_uint_eq(b->keepalive_s, expected->keepalive_s);
+	ck_assert_uint_eq(b->max_message, expected->max_message);
+	ck_assert_uint_eq(b->max_rate, expected->max_rate);
+	ck_assert_uint_eq(b->max_bandwidth, expected->max_bandwidth);
+	ck_assert_int_eq(b->protocol, expected->protocol);
+	ck_assert_ptr_null(b->alpn);
+	ck_assert_uint_eq(s->brokers[0].max_message, 0);
+	settings_free(s);
+}
+END_TEST
+
+/* Wherever they stand. */
+START_TEST(settings_that_are_given_win_over_the_profile)
+{
+	struct settings *s = conf_load_text(
+	    GOOD "broker \"mqtts://b:443\" { max-message = 5k max-rate = 7 profile = aws-iot "
+		 "max-bandwidth = 9k keepalive = 30 protocol = 3.1.1 alpn = mqtt }\n"
+		 "broker \"mqtts://c\" { protocol = any profile = shiftr }\n");
+	const struct settings_broker *b = &s->brokers[1];
+
+	ck_assert_uint_eq(b->max_message, 5000);
+	ck_assert_uint_eq(b->max_rate, 7);
+	ck_assert_uint_eq(b->max_bandwidth, 9000);
+	ck_assert_uint_eq(b->keepalive_s, 30);
+	ck_assert_int_eq(b->protocol, PROTOCOL_311);
+	ck_assert_str_eq(b->alpn, "mqtt");
+	ck_assert_int_eq(s->brokers[2].protocol, PROTOCOL_ANY);
+	settings_free(s);
+}
+END_TEST
+
+/* AWS serves HTTPS there too; on port 8883 there is nothing to choose. */
+START_TEST(settings_of_a_profile_name_the_protocol_on_port_443)
+{
+	struct settings *s = conf_load_text(GOOD "broker \"mqtts://b:443\" { profile = aws-iot }\n"
+						 "broker \"mqtt://c:443\" { profile = aws-iot }\n"
+						 "broker \"mqtts://d:443\" { profile = hivemq }\n");
+
+	ck_assert_str_eq(s->brokers[1].alpn, "x-amzn-mqtt-ca");
+	ck_assert_ptr_null(s->brokers[2].alpn);
+	ck_assert_ptr_null(s->brokers[3].alpn);
+	settings_free(s);
+}
+END_TEST
+
+static const struct {
 	const char *text;
 	uint32_t rate;
 } rates[] = {{"1", 1}, {"999", 999}, {"1k", 1000}, {"250k", 250000}, {"1M", 1000000},
@@ -914,6 +983,10 @@ value_case(void)
 	tcase_add_test(t, settings_take_every_key_of_an_interface);
 	tcase_add_test(t, settings_take_every_key_of_a_broker);
 	tcase_add_loop_test(t, settings_take_a_letter_for_thousands, 0, (int)ARRAY_LEN(rates));
+	tcase_add_loop_test(
+	    t, settings_of_a_profile_stand_for_those_not_given, 0, (int)ARRAY_LEN(profiles));
+	tcase_add_test(t, settings_that_are_given_win_over_the_profile);
+	tcase_add_test(t, settings_of_a_profile_name_the_protocol_on_port_443);
 	tcase_add_test(t, settings_take_the_smallest_and_the_largest_limits);
 	tcase_add_test(t, settings_take_every_key_of_a_peer);
 	tcase_add_test(t, settings_take_the_native_wire_by_default);

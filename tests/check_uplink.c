@@ -594,6 +594,16 @@ START_TEST(uplink_gives_up_a_broker_that_does_not_deliver)
 }
 END_TEST
 
+START_TEST(uplink_waits_for_a_broker_that_answers_before_it_delivers)
+{
+	brokers[0].lost = 1;
+	come_up();
+	expect_journal(&brokers[0], "CONNECT 5\nSUBSCRIBE me:28\nPUBLISH me\nPUBLISH me\n");
+	ck_assert_uint_eq(stats.value[STAT_PROBES_LOST], 0);
+	ck_assert_uint_eq(stats.value[STAT_CONNECT_FAILURES], 0);
+}
+END_TEST
+
 START_TEST(uplink_gives_up_a_broker_that_does_not_answer_the_subscription)
 {
 	fake_broker_listen(&brokers[0]);
@@ -659,6 +669,44 @@ START_TEST(uplink_falls_back_to_mqtt_3_1_1_and_remembers)
 	wait_for("up()", &seen.ups, 2);
 	expect_journal(&brokers[0], "CONNECT 5\nCONNECT 4\nSUBSCRIBE me:00\nPUBLISH me\n"
 				    "CONNECT 4\nSUBSCRIBE me:00\nPUBLISH me\n");
+}
+END_TEST
+
+START_TEST(uplink_speaks_mqtt_3_1_1_where_the_settings_say_so)
+{
+	settings[0].protocol = PROTOCOL_311;
+	come_up();
+	expect_text("protocol", "3.1.1");
+	fake_broker_hang_up(&brokers[0]);
+	wait_for("up()", &seen.ups, 2);
+	expect_journal(&brokers[0], "CONNECT 4\nSUBSCRIBE me:00\nPUBLISH me\n"
+				    "CONNECT 4\nSUBSCRIBE me:00\nPUBLISH me\n");
+}
+END_TEST
+
+/* Where one version is set, the other is no way out. */
+START_TEST(uplink_tries_no_other_version_than_the_settings_say)
+{
+	settings[0].protocol = _i == 0 ? PROTOCOL_5 : PROTOCOL_311;
+	brokers[0].connack_4 = brokers[0].connack_5 = FAKE_BYTES("\x20\x02\x00\x01");
+	fake_broker_listen(&brokers[0]);
+	begin(1);
+	expect_failure(_i == 0 ? "does not speak MQTT 5" : "does not speak MQTT 3.1.1");
+	try_now();
+	wait_for("CONNECT", &brokers[0].packets[CONNECTS], 2);
+	expect_journal(&brokers[0], _i == 0 ? "CONNECT 5\nCONNECT 5\n" : "CONNECT 4\nCONNECT 4\n");
+}
+END_TEST
+
+START_TEST(uplink_speaks_another_version_after_a_reload)
+{
+	come_up();
+	settings[0].protocol = PROTOCOL_311;
+	set_brokers(settings, 1);
+	expect_text("protocol", "5");
+	fake_broker_hang_up(&brokers[0]);
+	wait_for("up()", &seen.ups, 2);
+	expect_text("protocol", "3.1.1");
 }
 END_TEST
 
@@ -1325,11 +1373,15 @@ static void
 add_tests_of_failures(TCase *tc)
 {
 	tcase_add_test(tc, uplink_gives_up_a_broker_that_does_not_deliver);
+	tcase_add_test(tc, uplink_waits_for_a_broker_that_answers_before_it_delivers);
 	tcase_add_test(tc, uplink_gives_up_a_broker_that_does_not_answer_the_subscription);
 	tcase_add_test(tc, uplink_needs_each_required_topic);
 	tcase_add_test(tc, uplink_only_warns_of_other_topics);
 	tcase_add_loop_test(
 	    tc, uplink_falls_back_to_mqtt_3_1_1_and_remembers, 0, (int)ARRAY_LEN(refusals_of_5));
+	tcase_add_test(tc, uplink_speaks_mqtt_3_1_1_where_the_settings_say_so);
+	tcase_add_loop_test(tc, uplink_tries_no_other_version_than_the_settings_say, 0, 2);
+	tcase_add_test(tc, uplink_speaks_another_version_after_a_reload);
 	tcase_add_test(tc, uplink_tries_mqtt_5_again_when_both_end_without_a_word);
 	tcase_add_test(tc, uplink_tells_why_the_broker_refuses);
 	tcase_add_test(tc, uplink_tries_the_brokers_in_order_and_then_waits);

@@ -28,6 +28,7 @@ struct fake_broker {
 	struct fake_bytes connack_4, connack_5; /* for each version of MQTT; empty: it hangs up */
 	bool holds;	    /* SUBACKs and messages, until fake_broker_release() */
 	const char *denied; /* the subscription to this topic */
+	unsigned int lost;  /* so many messages that come first are not delivered */
 
 	/* What came: a line for each packet, "SUBSCRIBE a:28 b:28", over all connections. */
 	char journal[4096];

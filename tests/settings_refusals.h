@@ -287,6 +287,35 @@ static const struct refusal refusals[] = {
     {true, "broker \"mqtts://a\" { \n\tmax-message = 1627\n }\n",
 	":5: max-message: 1627 is too small for packets of 1500 bytes (mtu): expected at least "
 	"1628, or a smaller mtu"},
+    {false, "broker \"mqtts://a\" { protocol = 4 }\n",
+	":1: protocol: '4' is not a version of MQTT: expected any, 3.1.1 or 5"},
+    {false, "broker \"mqtts://a\" { profile = aws }\n",
+	":1: profile: 'aws' is not a profile: expected none, aws-iot, emqx-serverless, "
+	"azure-event-grid, hivemq or shiftr"},
+    {false,
+	"network = home passphrase-file = \"/nonexistent\"\n"
+	"interface mq0 { address = 10.0.0.1/24 mtu = 64000 }\n"
+	"broker \"mqtts://a\" {\n\tprofile = shiftr }\n",
+	":4: profile: 64000 is too small for packets of 64000 bytes (mtu): expected at least "
+	"64128, or a smaller mtu"},
+    {false, PSK "topic-prefix = a/b/c/d/e/f\nbroker a { profile = aws-iot }\n",
+	":5: topic-prefix: aws-iot takes 7 '/' in a topic: expected at most 4 in 'a/b/c/d/e/f'"},
+    {false,
+	"network = a123456789a topics = plain passphrase-file = \"/nonexistent\"\n"
+	"interface mq0 { address = 10.0.0.1/24 }\nbroker \"mqtts://a\" { profile = shiftr }\n"
+	"topic-prefix = a123456789a123456789a123456789a123456789a123456789a\n",
+	":4: topic-prefix: topics would have up to 129 characters, and shiftr takes 128: "
+	"expected a shorter one, a shorter name of the network, or topics = hashed"},
+    {false,
+	PSK "client-id = "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+	    "broker a { profile = shiftr }\n",
+	":5: client-id: it has 65 characters: shiftr takes at most 64"},
+    {false,
+	PSK "forward = {10.0.2.1, 10.0.2.2, 10.0.2.3, 10.0.2.4, 10.0.2.5, 10.0.2.6, 10.0.2.7, "
+	    "10.0.2.8, 10.0.2.9}\nbroker a {\nprofile = emqx-serverless }\n",
+	":7: profile: emqx-serverless allows a connection 10 subscriptions, and this node needs "
+	"11: expected fewer addresses in forward, or another broker"},
     {false, "broker \"mqtts://a\" { tls-min-version = 1.1 }\n",
 	":1: tls-min-version: '1.1' is not a version: expected 1.2 or 1.3"},
     {false, "broker \"mqtts://a\" { tls-verify = maybe }\n",
@@ -297,7 +326,8 @@ static const struct refusal refusals[] = {
 	":1: tls-name: 'a b' holds a space or a character beyond ASCII: expected neither"},
     {false, "broker \"mqtts://a\" { ca-dir = \"/x\" }\n",
 	":1: 'ca-dir' is not a key: expected one of username, password-file, password-command, "
-	"keepalive, timeout, max-message, max-rate, max-bandwidth, ca-file, crl-file, certificate, "
+	"profile, protocol, keepalive, timeout, max-message, max-rate, max-bandwidth, ca-file, "
+	"crl-file, certificate, "
 	"key, key-passphrase-file, alpn, "
 	"tls-name, tls-min-version, tls-verify"},
     {false, "peer \"a b\" { }\n",

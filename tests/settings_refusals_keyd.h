@@ -109,6 +109,9 @@ static const struct refusal keyd_refusals[] = {
 	":6: max-message: 65535 is too small for what a key server tells a group: expected at "
 	"least "
 	"65536"},
+    {true, "broker \"mqtt://c\" {\nprofile = shiftr }\n",
+	":6: profile: 64000 is too small for what a key server tells a group: expected at least "
+	"65536"},
     {false, "member a { public-key = x }\n", ":1: public-key: " NO_KEY},
     {false, "member a { public-key = \"" CONF_ZERO_KEY "\" }\n",
 	":1: public-key: the key is all zero: expected one of 'mqtt-vpnctl pubkey'"},
