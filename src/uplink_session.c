@@ -26,6 +26,9 @@
 /* Not one byte of what waits was taken for so long: the broker is not reading. */
 #define STUCK_MS 30000
 #define CERTIFICATE_WARN_DAYS 14
+#define MAY_WE                                                                                     \
+	"does its ACL let us publish and subscribe to our own topic? (A broker that changes dots " \
+	"in topics, such as NATS or RabbitMQ, cannot carry the mqtt_vpn wire.)"
 /* A broker may answer a subscription before it follows it, in a cluster most of all: the first
  * probe is sent again after so long, and then after twice as long each time. */
 #define PROBE_AGAIN_MS 250
@@ -67,10 +70,7 @@ on_no_probe(void *arg, uint64_t now_ms)
 	}
 	stats_count(u->p.stats, STAT_PROBES_LOST);
 	link_abandon(u->link, LINK_BROKEN,
-	    "the broker accepts the subscription but delivers nothing: does its ACL let us publish "
-	    "and "
-	    "subscribe to our own topic? (A broker that changes dots in topics, such as NATS or "
-	    "RabbitMQ, cannot carry this wire.)");
+	    "the broker accepts the subscription but delivers nothing: " MAY_WE);
 }
 
 static void
@@ -368,6 +368,17 @@ fall_back_to_311(struct uplink *u, enum link_cause cause)
 	return true;
 }
 
+/* Some brokers say no by closing the connection. */
+static const char *
+suspicion(const struct uplink *u, enum link_cause cause)
+{
+	if (cause != LINK_CLOSED_BY_BROKER)
+		return "";
+	if (u->state == UPLINK_SUBSCRIBING)
+		return " when we subscribed: " MAY_WE;
+	return u->state == UPLINK_PROBING ? " when we published to ourselves: " MAY_WE : "";
+}
+
 static void
 on_link_closed(void *arg, enum link_cause cause, const char *reason)
 {
@@ -377,7 +388,8 @@ on_link_closed(void *arg, enum link_cause cause, const char *reason)
 
 	wheel_cancel(u->p.wheel, &u->timer);
 	uplink_end_doubt(u);
-	snprintf(u->last_error, sizeof(u->last_error), "%s: %s", u->address_text, reason);
+	snprintf(u->last_error, sizeof(u->last_error), "%s: %s%s", u->address_text, reason,
+	    suspicion(u, cause));
 	if (was_up)
 		stats_count(u->p.stats, STAT_DISCONNECTS);
 	if (was_up && lived_ms >= STABLE_AFTER_TAKEOVER_MS)

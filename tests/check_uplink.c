@@ -594,6 +594,23 @@ START_TEST(uplink_gives_up_a_broker_that_does_not_deliver)
 }
 END_TEST
 
+START_TEST(uplink_suspects_the_acl_of_a_broker_that_hangs_up)
+{
+	fake_broker_listen(&brokers[0]);
+	brokers[0].holds = true;
+	begin(1);
+	wait_for_line(&brokers[0], "SUBSCRIBE");
+	if (_i == 1) {
+		fake_broker_release(&brokers[0]);
+		brokers[0].holds = true;
+		wait_for_line(&brokers[0], "PUBLISH");
+	}
+	fake_broker_hang_up(&brokers[0]);
+	expect_failure(_i == 0 ? "closed the connection when we subscribed: does its ACL"
+			       : "closed the connection when we published to ourselves: does its");
+}
+END_TEST
+
 START_TEST(uplink_waits_for_a_broker_that_answers_before_it_delivers)
 {
 	brokers[0].lost = 1;
@@ -1373,6 +1390,7 @@ static void
 add_tests_of_failures(TCase *tc)
 {
 	tcase_add_test(tc, uplink_gives_up_a_broker_that_does_not_deliver);
+	tcase_add_loop_test(tc, uplink_suspects_the_acl_of_a_broker_that_hangs_up, 0, 2);
 	tcase_add_test(tc, uplink_waits_for_a_broker_that_answers_before_it_delivers);
 	tcase_add_test(tc, uplink_gives_up_a_broker_that_does_not_answer_the_subscription);
 	tcase_add_test(tc, uplink_needs_each_required_topic);
