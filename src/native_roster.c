@@ -24,7 +24,7 @@
 #define ASK_AGAIN_MS 1000
 #define ASK_TIMES 5
 /* So long nobody is asked again for an address that nobody has. */
-#define REFUSED_MS 5000
+#define REFUSED_MS 1000
 /* Nor for the same member. */
 #define SAME_MS 1000
 /* When the membership that we know of is over it may have been made longer. */

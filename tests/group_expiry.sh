@@ -22,7 +22,7 @@ members()
 
 joined_more()
 {
-	[ "$(log_count "n$1" 'joined, sender id')" -gt "$2" ]
+	[ "$(log_count "n$1" 'goes on as sender id')" -gt "$2" ]
 }
 
 is_silent()
@@ -67,7 +67,7 @@ keyd_start
 member_start 1 2 3
 wait_ping n1 10.0.1.2
 wait_ping n3 10.0.1.2
-count=$(log_count n2 'joined, sender id')
+count=$(log_count n2 'goes on as sender id')
 traffic_start to 1 2 1000 200
 traffic_start from 2 1 1000 200
 traffic_check to 2
