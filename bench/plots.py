@@ -3,6 +3,7 @@
 SPDX-License-Identifier: ISC
 """
 
+import math
 import os
 import statistics
 
@@ -89,6 +90,36 @@ def under_load(results, config):
         axes.set_title(setting, fontsize=10)
     all_axes[-1, 0].set_xlabel("a ping beside eight TCP flows: median and slowest, ms")
     save(config, figure, "load.svg")
+
+
+def key_server(results, config):
+    """How four costs grow with the group, one line for each method."""
+    shown = (("join all", "seconds", "All join at once"),
+             ("join all: CPU of the server", "seconds", "CPU time of the server for that"),
+             ("evict one: bytes to each", "bytes", "One is evicted: what each member is told"),
+             ("evict one: until the last has the key", "seconds", "Until the last has the new key"))
+    figure, all_axes = pyplot.subplots(2, 2, figsize=(8, 6.5))
+    for axes, (metric, unit, title) in zip(all_axes.flat, shown):
+        values = results.values(metric=metric)
+        if not values:
+            continue
+        for method, style in zip(config.methods, ("o:", "s-", "^--")):
+            points = [(count, results.values(metric=metric, program=method,
+                                             setting=f"{count} members"))
+                      for count in config.sizes]
+            points = [(count, statistics.median(values)) for count, values in points if values]
+            if points:
+                axes.plot(*zip(*points), style, alpha=0.8, label=method)
+        axes.set(xscale="log", yscale="log", xticks=config.sizes, xlabel="members", ylabel=unit,
+                 ylim=(10 ** math.floor(math.log10(min(values))),
+                       10 ** math.ceil(math.log10(max(values)))))
+        axes.set_title(title, fontsize=10)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    all_axes[0, 0].legend()
+    save(config, figure, "keyd.svg")
 
 
 def draw(results, config):

@@ -240,15 +240,20 @@ def first_match(path, pattern):
     return match[1].strip() if match else "unknown"
 
 
-def machine(config):
-    """What the figures depend on, one fact a line."""
-    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="utf-8") as source:
-        default = source.read().strip()
+def system():
+    """What all figures depend on, one fact a line."""
     return [f"Date: {time.strftime('%Y-%m-%d')}",
             f"Kernel: {platform.system()} {platform.release()}",
             f"System: {platform.freedesktop_os_release().get('PRETTY_NAME', 'unknown')}",
             f"Processor: {first_match('/proc/cpuinfo', '^model name.*: (.*)$')}, "
-            f"{os.cpu_count()} cores",
+            f"{os.cpu_count()} cores"]
+
+
+def machine(config):
+    """The same, with what bench/run has measured."""
+    with open("/proc/sys/net/ipv4/tcp_congestion_control", encoding="utf-8") as source:
+        default = source.read().strip()
+    return [*system(),
             f"TCP congestion control: {config.congestion or default}",
             f"Rounds: {config.rounds}, of {config.seconds} s each",
             f"mqtt-vpnd: {config.our_version()}",
