@@ -272,6 +272,15 @@ ask_for_routes(struct member *m)
 
 static void on_renew(void *arg, uint64_t now_ms);
 
+/* Those who have joined together do not come together each time. */
+static uint64_t
+renewal_ms(const struct member *m)
+{
+	uint64_t part_ms = m->lease_ms / MEMBER_LEASE_PARTS;
+
+	return part_ms - aead_random_u32() % (part_ms / 4 + 1);
+}
+
 /* Counted from when we asked for the first time: the server's answer may have been held back, and
  * does not tell which of our repetitions it is to. If so, little or nothing is left of the lease,
  * and it is renewed at once; a renewal is asked anew each time. */
@@ -282,8 +291,7 @@ take_lease(struct member *m, const struct keymsg *k, uint64_t asked_ms, uint64_t
 	if (asked_ms + m->lease_ms > m->lease_until_ms)
 		m->lease_until_ms = asked_ms + m->lease_ms;
 	m->server_ahead_ms = k->time_ms - now_ms;
-	wheel_set(
-	    m->params.wheel, &m->renew, asked_ms + m->lease_ms / MEMBER_LEASE_PARTS, on_renew, m);
+	wheel_set(m->params.wheel, &m->renew, asked_ms + renewal_ms(m), on_renew, m);
 	ask_for_routes(m);
 }
 
