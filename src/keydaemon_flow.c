@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "aead_hash.h"
 #include "keywire.h"
 #include "link.h"
 #include "log.h"
@@ -84,12 +85,33 @@ on_publish(void *arg, const char *topic, const void *message, size_t len)
 	return 0;
 }
 
+/* It holds this key, as its handshake shows; but anybody can make keys, and it tries again and
+ * again. */
+static void
+tell_of_stranger(struct keydaemon *k, const uint8_t public_key[AEAD_KEY_LEN])
+{
+	char text[AEAD_KEY_TEXT];
+
+	for (size_t i = 0; i < KEYDAEMON_STRANGERS; i++)
+		if (memcmp(k->strangers[i], public_key, AEAD_KEY_LEN) == 0)
+			return;
+	if (!bucket_take(&k->news_of_strangers, 1, KEYDAEMON_STRANGERS, util_now_ms()))
+		return;
+	memcpy(k->strangers[k->next_stranger], public_key, AEAD_KEY_LEN);
+	k->next_stranger = (k->next_stranger + 1) % KEYDAEMON_STRANGERS;
+	aead_key_format(text, public_key);
+	log_notice("somebody who is no member: its public key is %s", text);
+}
+
 static bool
 on_knows(void *arg, const uint8_t public_key[AEAD_KEY_LEN])
 {
 	struct keydaemon *k = arg;
 
-	return roster_by_key(k->config->roster, public_key) != NULL;
+	if (roster_by_key(k->config->roster, public_key) != NULL)
+		return true;
+	tell_of_stranger(k, public_key);
+	return false;
 }
 
 static void

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "aead.h"
+#include "bucket.h"
 #include "control.h"
 #include "daemon.h"
 #include "keyserver.h"
@@ -28,6 +30,8 @@ struct keydaemon_config {
 	struct roster *roster;
 };
 
+#define KEYDAEMON_STRANGERS 8
+
 struct keydaemon {
 	struct daemon daemon;
 	struct network network; /* between the members and us */
@@ -40,6 +44,11 @@ struct keydaemon {
 	/* Of the settings before: who is not there any more is still to be told. */
 	struct roster *leaving;
 	struct wheel_timer leaving_timer;
+
+	/* The last of those who are no members and were told of. */
+	uint8_t strangers[KEYDAEMON_STRANGERS][AEAD_KEY_LEN];
+	size_t next_stranger;
+	struct bucket news_of_strangers;
 };
 
 /* keydaemon_config.c. Returns NULL when memory is short. */

@@ -109,6 +109,11 @@ report_warnings(const struct node *n, cJSON *array)
 		cJSON_AddItemToArray(array,
 		    cJSON_CreateString("the key server has not renewed the lease: nothing is sent "
 				       "to the group"));
+	if (n->group.is_unanswered)
+		cJSON_AddItemToArray(
+		    array, cJSON_CreateString(
+			       "the key server has not answered: is it up, does it know our "
+			       "public key, and is key-server its own?"));
 	if (!n->interface_up)
 		cJSON_AddItemToArray(array, cJSON_CreateString("the interface is down"));
 }

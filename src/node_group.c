@@ -28,6 +28,8 @@
 /* Who was put out may be let in again: so often it asks. */
 #define REJOIN_MS 60000
 #define LEAVE_MS 1000
+/* Nobody is told why nothing comes. */
+#define SILENCE_MS 10000
 
 static struct native *
 native_of(const struct node *n)
@@ -133,11 +135,36 @@ note_epoch(struct node *n, uint64_t now_ms)
 }
 
 static void
+on_silence(void *arg, uint64_t now_ms)
+{
+	struct node *n = arg;
+
+	n->group.is_unanswered = true;
+	log_warning("group %s: the key server has not answered for %d s: is it up, does it know "
+		    "our public key, and is key-server its own?",
+	    name_of(n), SILENCE_MS / 1000);
+}
+
+static void
+await_answer(struct node *n, uint64_t now_ms)
+{
+	wheel_set(n->daemon.wheel, &n->group.silence_timer, now_ms + SILENCE_MS, on_silence, n);
+}
+
+static void
+note_answer(struct node *n)
+{
+	wheel_cancel(n->daemon.wheel, &n->group.silence_timer);
+	n->group.is_unanswered = false;
+}
+
+static void
 on_receive(void *arg, const uint8_t public_key[AEAD_KEY_LEN], const uint8_t *message, size_t len,
     uint64_t now_ms)
 {
 	struct node *n = arg;
 
+	note_answer(n);
 	member_receive(n->group.member, message, len, now_ms);
 	note_epoch(n, now_ms);
 	watch_lease(n, now_ms);
@@ -296,6 +323,8 @@ node_group_up(struct node *n, uint64_t now_ms)
 	struct node_group *g = &n->group;
 
 	keywire_up(g->wire, now_ms);
+	if (member_state(g->member) != MEMBER_IN)
+		await_answer(n, now_ms);
 	if (member_state(g->member) == MEMBER_OUT)
 		member_join(g->member, now_ms);
 	else

@@ -54,8 +54,9 @@ struct node_group {
 	struct groupwire_self self;
 	uint32_t epoch;	  /* that native was told of */
 	char reason[256]; /* why we are not in; "" */
-	bool lease_is_over;
+	bool lease_is_over, is_unanswered;
 	struct wheel_timer timer, lease_timer; /* timer: to join again, or to give up leaving */
+	struct wheel_timer silence_timer;
 };
 
 struct node {
