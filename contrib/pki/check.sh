@@ -1,0 +1,216 @@
+# revoke, crl, renew, list, check.
+#
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables
+
+run_revoke()
+{
+	require_ca
+	need "$vpnctl"
+	[ $# -eq 1 ] || misused "revoke: expected the name of a node"
+	[ -d "$pki/nodes/$1" ] || die "there is no node '$1'"
+	take_lock
+	if [ ! -e "$pki/nodes/$1/revoked" ]; then
+		: >"$pki/nodes/$1/revoked"
+		rm -f "$pki/bundles/$1.tar"
+		did "$1: revoked. It still has the secret of the network; with mode psk, all others need a new one to be safe from it elsewhere"
+	fi
+	# Also what an interrupted run left.
+	revoke_all "$1"
+	if [ -s "$work/serials" ]; then
+		make_crl
+		did "a new list of revoked certificates is in $pki/ca/ca.crl"
+	fi
+	refresh
+}
+
+run_crl()
+{
+	require_ca
+	[ $# -eq 0 ] || misused "crl takes no argument"
+	take_lock
+	make_crl
+	did "a new list of revoked certificates, good until $(expiry "$pki/ca/ca.crl"), is in $pki/ca/ca.crl"
+	refresh
+}
+
+# ends_soon FILE
+ends_soon()
+{
+	_left=$(days_left "$1")
+	[ -z "$_left" ] || [ "$_left" -le "$within" ]
+}
+
+within_option()
+{
+	within=$warn_days
+	[ $# -gt 0 ] || return 0
+	{ [ "$1" = --within ] && [ $# -eq 2 ]; } || misused "expected --within DAYS"
+	check_number --within "$2"
+	within=$2
+}
+
+run_renew()
+{
+	require_ca
+	need "$vpnctl"
+	within_option "$@"
+	take_lock
+	days=$(ours days)
+	! ends_soon "$pki/ca/ca.crt" ||
+	    warn "the CA itself ends on $(expiry "$pki/ca/ca.crt"): begin a new one in another directory, and hand it out in time"
+	for _names in "$pki"/servers/*/names; do
+		{ [ -f "$_names" ] && ends_soon "${_names%/names}/server.crt"; } || continue
+		issue_server "${_names%/names}"
+	done
+	for _node in $(all_nodes); do
+		{ [ -s "$pki/nodes/$_node/node.crt" ] && ends_soon "$pki/nodes/$_node/node.crt"; } || continue
+		if [ ! -s "$pki/nodes/$_node/node.key" ]; then
+			warn "$_node: its certificate ends on $(expiry "$pki/nodes/$_node/node.crt"), and its key is not here: mqtt-vpn-pki node $_node --request FILE"
+			continue
+		fi
+		issue_node "$_node"
+	done
+	if ends_soon "$pki/ca/ca.crl"; then
+		make_crl
+		did "a new list of revoked certificates, good until $(expiry "$pki/ca/ca.crl")"
+	fi
+	refresh
+}
+
+# list_line NAME KIND FILE [STATE]
+list_line()
+{
+	_left=$(days_left "$3")
+	_state=good
+	[ -n "$_left" ] || _state='no certificate'
+	[ "${_left:-0}" -ge 0 ] || _state=expired
+	printf '%-20s %-11s %-10s %6s  %s\n' "$1" "$2" "$(expiry "$3")" "$_left" "${4:-$_state}"
+}
+
+run_list()
+{
+	require_ca
+	[ $# -eq 0 ] || misused "list takes no argument"
+	printf '%-20s %-11s %-10s %6s  %s\n' NAME KIND UNTIL DAYS STATE
+	list_line ca CA "$pki/ca/ca.crt"
+	list_line ca.crl revocations "$pki/ca/ca.crl"
+	for _names in "$pki"/servers/*/names; do
+		[ ! -f "$_names" ] || list_line "$(head -n 1 "$_names")" broker "${_names%/names}/server.crt"
+	done
+	for _node in $(all_nodes); do
+		list_line "$_node" "$(kind_of "$_node")" "$pki/nodes/$_node/node.crt"
+	done
+	for _node in $(revoked_nodes); do
+		list_line "$_node" "$(kind_of "$_node")" "$pki/nodes/$_node/node.crt" revoked
+	done
+	did_something=yes
+}
+
+problems=0
+
+problem()
+{
+	problems=$((problems + 1))
+	printf '%s\n' "$*"
+}
+
+# check_certificate NAME CERTIFICATE [KEY]
+check_certificate()
+{
+	[ -s "$2" ] || {
+		problem "$1: $2 is missing"
+		return
+	}
+	is_signed "$2" || problem "$1: $2 is not of our CA"
+	[ -z "${3:-}" ] || [ ! -s "$3" ] || same_key "$2" "$3" || problem "$1: $3 does not belong to $2"
+	check_end "$1" "$2"
+}
+
+# check_end NAME FILE
+check_end()
+{
+	_left=$(days_left "$2")
+	if [ -z "$_left" ]; then
+		problem "$1: $2 cannot be read"
+	elif [ "$_left" -lt 0 ]; then
+		problem "$1: expired on $(expiry "$2"): mqtt-vpn-pki renew"
+	elif [ "$_left" -le "$within" ]; then
+		problem "$1: ends on $(expiry "$2"), in $_left days: mqtt-vpn-pki renew"
+	fi
+}
+
+# What anybody but the owner could read or write.
+check_modes()
+{
+	find "$@" ! -type l \( -perm -040 -o -perm -020 -o -perm -010 -o -perm -004 -o -perm -002 -o -perm -001 \) \
+	    >"$work/open"
+	while read -r _open; do
+		problem "$_open: others may use it: chmod -R go= $_open"
+	done <"$work/open"
+}
+
+# The broker's copies, where the broker is here: not for others, and for the broker to read.
+check_installed()
+{
+	[ -f "$pki/broker/settings" ] || return 0
+	_at=$(of_broker dir)
+	[ -d "$_at" ] || return 0
+	broker_tree
+	(cd "$work/broker-tree" && find . -type f) | sed 's|^\.||' | sort >"$work/files"
+	while read -r _file; do
+		[ "$_file" != /settings ] || continue
+		if ! cmp -s "$work/broker-tree$_file" "$_file"; then
+			problem "$_file is not as it should be: mqtt-vpn-pki broker apply"
+		elif [ -z "$(find "$_file" -perm 640 -group "$(of_broker user)")" ]; then
+			problem "$_file: expected mode 640 and group $(of_broker user), as the broker reads it after it gave up root: mqtt-vpn-pki broker apply"
+		fi
+	done <"$work/files"
+}
+
+check_nodes()
+{
+	for _node in $(all_nodes); do
+		[ "$(ours access)" = password ] || check_certificate "$_node" \
+		    "$pki/nodes/$_node/node.crt" "$pki/nodes/$_node/node.key"
+		[ "$(ours access)" = certificate ] || [ -s "$pki/nodes/$_node/passwd" ] ||
+		    problem "$_node: has no password: mqtt-vpn-pki node $_node"
+	done
+	for _node in $(revoked_nodes); do
+		awk -F '\t' -v name="/CN=$_node" '$1 == "V" && $6 == name { found = 1 } END { exit !found }' \
+		    "$pki/ca/index.txt" || continue
+		problem "$_node: one of its certificates is not revoked: mqtt-vpn-pki revoke $_node"
+	done
+}
+
+check_servers()
+{
+	for _names in "$pki"/servers/*/names; do
+		[ -f "$_names" ] || continue
+		_server=$(head -n 1 "$_names")
+		check_certificate "$_server" "${_names%/names}/server.crt" "${_names%/names}/server.key"
+		# shellcheck disable=SC2046 # a list
+		_wanted=$(subject_names_of $(cat "$_names"))
+		[ "$(names_of "${_names%/names}/server.crt")" = "$_wanted" ] ||
+		    problem "$_server: its certificate is not for $_wanted: mqtt-vpn-pki server $(tr '\n' ' ' <"$_names")"
+	done
+}
+
+run_check()
+{
+	require_ca
+	need "$vpnctl"
+	within_option "$@"
+	check_clock
+	check_modes "$pki"
+	check_certificate CA "$pki/ca/ca.crt" "$pki/ca/ca.key"
+	openssl crl -in "$pki/ca/ca.crl" -noout -CAfile "$pki/ca/ca.crt" >/dev/null 2>&1 ||
+	    problem "$pki/ca/ca.crl is not of our CA: mqtt-vpn-pki crl"
+	check_end "the list of revoked certificates (once it has expired, the broker refuses everyone)" \
+	    "$pki/ca/ca.crl"
+	check_servers
+	check_nodes
+	check_installed
+	[ "$problems" -eq 0 ] || exit 1
+	did "everything is in order"
+}
