@@ -13,6 +13,7 @@
 umask 077
 set -eu
 export LC_ALL=C
+export subject_names=DNS:none # openssl reads it, whatever it makes
 
 version=@version@
 pki=${MQTT_VPN_PKI:-/etc/mqtt-vpn-pki}

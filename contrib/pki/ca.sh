@@ -53,7 +53,6 @@ run_openssl()
 	make_work_dir
 	(
 		cd "$pki/ca"
-		export subject_names="${subject_names:-DNS:none}"
 		openssl "$@" 2>"$work/openssl.err"
 	) && return 0
 	cat "$work/openssl.err" >&2
