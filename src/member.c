@@ -490,6 +490,12 @@ member_sender(const struct member *m)
 	return m->sender;
 }
 
+const uint8_t *
+member_server_key(const struct member *m)
+{
+	return m->server_key;
+}
+
 const struct groupkey *
 member_keys(const struct member *m)
 {

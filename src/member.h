@@ -84,6 +84,9 @@ void member_look_up_route(struct member *m, const struct prefix *network);
 
 enum member_state member_state(const struct member *m);
 uint32_t member_sender(const struct member *m); /* our id; 0: none */
+/* The Ed25519 key that the server signs with; zeros before we have joined. Borrowed. Another one is
+ * another server, whose numbers have begun anew. */
+const uint8_t *member_server_key(const struct member *m);
 /* The keys, and the server's time now, for the functions of groupkey. Borrowed. */
 const struct groupkey *member_keys(const struct member *m);
 uint64_t member_time(const struct member *m, uint64_t now_ms);

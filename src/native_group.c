@@ -124,6 +124,10 @@ native_group_changed(struct native *n, uint64_t now_ms)
 {
 	struct native_group *g = n->group;
 
+	if (memcmp(g->server_key, member_server_key(g->member), sizeof(g->server_key)) != 0) {
+		memcpy(g->server_key, member_server_key(g->member), sizeof(g->server_key));
+		native_forget_roster(n);
+	}
 	if (g->self->id != member_sender(g->member))
 		change_id(n, member_sender(g->member));
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {

@@ -115,6 +115,7 @@ struct native_group {
 	struct wheel_timer timer; /* of the look-ups */
 	struct native_past past[NATIVE_PAST_MAX];
 	size_t next_past;
+	uint8_t server_key[AEAD_KEY_LEN]; /* whose sender ids these are */
 	struct bucket questions;
 	bool has_floor; /* told within the message that is being delivered */
 	struct native_stretch stretch;
@@ -271,6 +272,8 @@ void native_look_up_sender(struct native *n, uint32_t sender, uint64_t now_ms);
 /* What we know of this one may be out of date. */
 void native_look_up_again(struct native_lane *l, uint64_t now_ms);
 void native_drop_look_ups(struct native *n);
+/* Nobody is who he was. */
+void native_forget_roster(struct native *n);
 
 /* native_group_receive.c */
 void native_receive_group(struct native *n, const struct native_arrival *a);

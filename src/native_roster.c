@@ -283,6 +283,19 @@ remove_peer(struct native *n, struct peer *p)
 	n->cb.roster(n->cb.arg);
 }
 
+void
+native_forget_roster(struct native *n)
+{
+	struct peer *p, *next;
+
+	for (p = peer_first(n->peers); p != NULL; p = next) {
+		next = p->next;
+		if (p->told)
+			remove_peer(n, p);
+	}
+	memset(n->group->past, 0, sizeof(n->group->past));
+}
+
 /* Nobody has it, or is it, any more. */
 static void
 on_refused(struct native *n, const struct keymsg *m, uint64_t now_ms)

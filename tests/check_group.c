@@ -533,6 +533,25 @@ START_TEST(address_that_moves_to_another_member_is_followed)
 }
 END_TEST
 
+/* It has lost its store: epochs and sender ids begin anew. */
+START_TEST(another_server_with_the_same_numbers_is_followed)
+{
+	acquaint();
+	for (int i = 0; i < 50; i++)
+		world_send(a, b, "before");
+	world_settle(&w);
+	w.server = (struct world_server){.epoch = 1, .next_sender = 1, .lease_s = 900, .key = 2};
+	for (int i = 0; i < 3; i++) {
+		w.node[i].is_out = true; /* nobody is a member there */
+		world_catch_up(&w.node[i]);
+		w.node[i].is_out = false;
+	}
+	world_pass(&w, 10000);
+	ck_assert_uint_le(a->self.id, 3);
+	acquaint();
+}
+END_TEST
+
 START_TEST(large_transfer_is_windowed_as_between_sessions)
 {
 	acquaint();
@@ -576,6 +595,7 @@ main(void)
 	tcase_add_test(t, message_of_a_network_without_a_group_is_not_heard);
 	tcase_add_test(t, member_that_is_gone_is_forgotten_when_its_time_is_over);
 	tcase_add_test(t, address_that_moves_to_another_member_is_followed);
+	tcase_add_test(t, another_server_with_the_same_numbers_is_followed);
 	tcase_add_test(t, large_transfer_is_windowed_as_between_sessions);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

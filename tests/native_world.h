@@ -49,6 +49,7 @@ struct world_server {
 	uint32_t epoch, next_sender;
 	uint64_t lease_s, granted_s; /* granted_s 0: for ever */
 	bool is_silent;
+	uint8_t key; /* first byte of the one that it signs with */
 	unsigned int look_ups;
 };
 

@@ -128,6 +128,7 @@ let_in(struct world_node *n, const struct keymsg *asked)
 		KEYMSG_HAS(KEYMSG_PATH) | KEYMSG_HAS(KEYMSG_GRANTED) |
 		KEYMSG_HAS(KEYMSG_SERVER_KEY);
 	m.path.height = 1;
+	m.server_key[0] = s->key;
 	memset(m.path.keys, (int)s->epoch, 2 * AEAD_KEY_LEN);
 	give(n, &m);
 }
