@@ -9,14 +9,28 @@ set -eu
 tree=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=contrib/packages.sh
 . "$tree/contrib/packages.sh"
+# shellcheck source=contrib/demo_groups.sh
+. "$tree/contrib/demo_groups.sh"
 
 run=/run/mqtt-vpn-demo # short: the path of a unix socket holds 107 bytes
 broker=mqtt-vpn-demo-broker
 kitchen=mqtt-vpn-demo-kitchen
 workshop=mqtt-vpn-demo-workshop
 street=mqtt-vpn-demo-street
-namespaces="$broker $kitchen $workshop $street"
+garage=mqtt-vpn-demo-garage
+office=mqtt-vpn-demo-office
+namespaces="$broker $kitchen $workshop $street $garage $office"
 whispered='meet me at eight' # 16 bytes, as many as ping(8) takes
+
+usage()
+{
+	cat <<-END
+	usage: demo.sh [groups]
+	  without a word  two hosts and a stranger: ping, download, what the broker sees
+	  groups          three hosts and a key server: who joins, who is put out, what that costs
+	Either takes about a minute.
+	END
+}
 
 inside()
 {
@@ -93,9 +107,10 @@ build_programs()
 	copy_source
 	mkdir "$build/objects"
 	(cd "$build/objects" && ../source/configure -q --prefix=/usr --sysconfdir=/etc &&
-		make -j2 mqtt-vpnd mqtt-vpnctl)
+		make -j2 mqtt-vpnd mqtt-vpnctl mqtt-vpn-keyd)
 	vpnd=$build/objects/mqtt-vpnd
 	vpnctl=$build/objects/mqtt-vpnctl
+	keyd=$build/objects/mqtt-vpn-keyd
 }
 
 # join_host NAMESPACE INTERFACE NETWORK: a cable from the broker's namespace to the host's.
@@ -241,6 +256,72 @@ stay_out()
 	[ "$(counter street rx_packets)" -eq 0 ] || die "the stranger received packets"
 }
 
+show_two_hosts()
+{
+	say "Making a kitchen and a workshop that reach the broker, but not each other"
+	make_network
+
+	say "Starting a broker (mosquitto) that is open to everyone"
+	start_broker
+
+	say "Making a secret for the two (mqtt-vpnctl genpsk), and starting mqtt-vpnd in both"
+	make_secret "$run/secret"
+	start_vpn kitchen "$kitchen" 1 192.0.2.1 "$run/secret"
+	start_vpn workshop "$workshop" 2 198.51.100.1 "$run/secret"
+	await "the kitchen" ask kitchen status
+	await "the workshop" ask workshop status
+
+	say "Pinging the workshop from the kitchen, IPv4 and IPv6"
+	ping4=$(median_ping 10.0.1.2) || die "ping 10.0.1.2: too few answers"
+	ping6=$(median_ping fd00:6d71::2) || die "ping fd00:6d71::2: too few answers"
+
+	say "Downloading 50 MB from the workshop to the kitchen"
+	rate=$(download) || die "the download failed"
+	packets=$(counter kitchen rx_packets)
+	messages=$(counter kitchen rx_messages)
+
+	say "mqtt-vpnctl status in the kitchen:"
+	ask kitchen status
+
+	say "mqtt-vpnctl peers in the kitchen:"
+	ask kitchen peers
+
+	say "What the broker sees of a ping that says '$whispered' over and over:"
+	overhear
+
+	say "A stranger joins at the same broker: same network name, another secret. Its peers:"
+	make_secret "$run/other-secret"
+	start_vpn street "$street" 3 203.0.113.1 "$run/other-secret"
+	await "the stranger" ask street status
+	stay_out
+	ask street peers
+
+	cat <<END
+
+What happened: the kitchen (192.0.2.2) and the workshop (198.51.100.2) sit in different networks
+with no way between them. Both connected to the same broker, and mqtt-vpnd made one network of
+them: 10.0.1.1 and 10.0.1.2, and the same with IPv6.
+  Ping through the VPN:      $ping4 ms (IPv6: $ping6 ms), the median of 50
+  Download through the VPN:  50 MB at $rate Mbit/s, SHA-256 verified
+  Messages:                  ${messages:-?} reached the kitchen, with ${packets:-?} IP packets in them
+  The broker:                passed them on; neither the text of the ping nor an address was in them
+  The stranger:              knew the broker and the network, but not the secret: no answer, nothing
+All of it goes away now, except for the build directory $build.
+END
+}
+
+case ${1:-} in
+'') show=show_two_hosts ;;
+groups) show=show_groups ;;
+-h | --help)
+	usage
+	exit 0
+	;;
+*)
+	usage >&2
+	exit 1
+	;;
+esac
 require_machine
 # shellcheck disable=SC2086 # lists
 install_packages $packages_build $packages_demo
@@ -257,54 +338,4 @@ require_namespaces
 mkdir -m 700 "$run"
 echo $$ >"$run/pid"
 build_programs
-
-say "Making a kitchen and a workshop that reach the broker, but not each other"
-make_network
-
-say "Starting a broker (mosquitto) that is open to everyone"
-start_broker
-
-say "Making a secret for the two (mqtt-vpnctl genpsk), and starting mqtt-vpnd in both"
-make_secret "$run/secret"
-start_vpn kitchen "$kitchen" 1 192.0.2.1 "$run/secret"
-start_vpn workshop "$workshop" 2 198.51.100.1 "$run/secret"
-await "the kitchen" ask kitchen status
-await "the workshop" ask workshop status
-
-say "Pinging the workshop from the kitchen, IPv4 and IPv6"
-ping4=$(median_ping 10.0.1.2) || die "ping 10.0.1.2: too few answers"
-ping6=$(median_ping fd00:6d71::2) || die "ping fd00:6d71::2: too few answers"
-
-say "Downloading 50 MB from the workshop to the kitchen"
-rate=$(download) || die "the download failed"
-packets=$(counter kitchen rx_packets)
-messages=$(counter kitchen rx_messages)
-
-say "mqtt-vpnctl status in the kitchen:"
-ask kitchen status
-
-say "mqtt-vpnctl peers in the kitchen:"
-ask kitchen peers
-
-say "What the broker sees of a ping that says '$whispered' over and over:"
-overhear
-
-say "A stranger joins at the same broker: same network name, another secret. Its peers:"
-make_secret "$run/other-secret"
-start_vpn street "$street" 3 203.0.113.1 "$run/other-secret"
-await "the stranger" ask street status
-stay_out
-ask street peers
-
-cat <<END
-
-What happened: the kitchen (192.0.2.2) and the workshop (198.51.100.2) sit in different networks
-with no way between them. Both connected to the same broker, and mqtt-vpnd made one network of
-them: 10.0.1.1 and 10.0.1.2, and the same with IPv6.
-  Ping through the VPN:      $ping4 ms (IPv6: $ping6 ms), the median of 50
-  Download through the VPN:  50 MB at $rate Mbit/s, SHA-256 verified
-  Messages:                  ${messages:-?} reached the kitchen, with ${packets:-?} IP packets in them
-  The broker:                passed them on; neither the text of the ping nor an address was in them
-  The stranger:              knew the broker and the network, but not the secret: no answer, nothing
-All of it goes away now, except for the build directory $build.
-END
+$show
