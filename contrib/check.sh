@@ -22,8 +22,10 @@ usage()
 {
 	cat <<-END
 	usage: check.sh [--quick] [--fuzz SECONDS]
+	       check.sh --brokers
 	  --quick         build and run the tests once, compile with clang; nothing else
 	  --fuzz SECONDS  run each fuzz target that long as well
+	  --brokers       build, and run over each broker that can be installed; nothing else
 	END
 }
 
@@ -166,6 +168,20 @@ fuzzed()
 	return "$verdicts"
 }
 
+# One at a time: what they measure is time, and the servers want memory.
+over_brokers()
+{
+	mkdir "$build/plain"
+	cd "$build/plain"
+	../source/configure -q --enable-werror CC=gcc
+	make -j2
+	verdicts=0
+	# shellcheck disable=SC2016 # it is make that knows the list
+	make check TESTS='$(BROKERS_TESTS)' || verdicts=1
+	sed -n 's/^measured: //p' tests/brokers_*.log
+	return "$verdicts"
+}
+
 finish()
 {
 	status=$?
@@ -176,10 +192,12 @@ finish()
 }
 
 quick=
+brokers=
 fuzz_seconds=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) quick=yes ;;
+	--brokers) brokers=yes ;;
 	--fuzz)
 		shift
 		fuzz_seconds=${1:-}
@@ -201,7 +219,7 @@ done
 
 require_machine
 # shellcheck disable=SC2086 # lists
-install_packages $packages_build $packages_test
+install_packages $packages_build $packages_test ${brokers:+$packages_brokers}
 require_namespaces
 trap finish EXIT
 trap 'exit 130' INT
@@ -210,10 +228,14 @@ make_build_dir build-check
 say "Building in $build"
 copy_source
 
-phase "Build with gcc and run every test" build_and_test
+if [ -n "$brokers" ]; then
+	phase "The tunnel over every broker" over_brokers
+else
+	phase "Build with gcc and run every test" build_and_test
+fi
 if [ -n "$quick" ]; then
 	phase "Compile everything with clang" compiled_by_clang
-else
+elif [ -z "$brokers" ]; then
 	phase "The tunnel on the native wire, psk and pubkey, through a proxy" through_proxy
 	phase "Make the tarball, build and test from it" distribution
 	phase "Every test under AddressSanitizer and UndefinedBehaviorSanitizer" sanitized

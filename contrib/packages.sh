@@ -24,6 +24,13 @@ packages_test='
 	python3-dissononce python3-nacl python3-paho-mqtt python3-zeroconf
 '
 
+# To run over every broker (contrib/check.sh --brokers). The servers are started by the tests alone.
+# npm is large, and often there from elsewhere.
+packages_brokers='
+	ejabberd erlang-base mosquitto mosquitto-clients nats-server rabbitmq-server
+'
+command -v npm >/dev/null || packages_brokers="$packages_brokers nodejs npm"
+
 # To measure (bench/run): what it runs on, and the programs that it compares with.
 packages_bench='
 	ethtool iperf3 iproute2 iputils-ping mosquitto openssl python3 python3-matplotlib
@@ -76,6 +83,8 @@ is_installed()
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# Packages whose servers nobody asked for.
+services='ejabberd mosquitto nats-server rabbitmq-server'
 policy=/usr/sbin/policy-rc.d
 policy_mark='# mqtt-vpnd: put here for the time of one installation'
 
@@ -117,9 +126,11 @@ install_packages()
 	apt_get install --no-install-recommends $missing || die "apt-get could not install:$missing"
 	allow_services
 	trap - EXIT INT TERM HUP
-	case " $missing " in
-	*' mosquitto '*) disable_new_broker ;;
-	esac
+	for package in $services; do
+		case " $missing " in
+		*" $package "*) disable_new_service "$package" ;;
+		esac
+	done
 }
 
 apt_get()
@@ -127,15 +138,15 @@ apt_get()
 	DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=120 "$@" </dev/null
 }
 
-# The package would start a broker on port 1883 at the next boot.
-disable_new_broker()
+# The package would start a server for everybody at the next boot.
+disable_new_service()
 {
 	if command -v systemctl >/dev/null; then
-		systemctl disable mosquitto.service >/dev/null 2>&1 || true
+		systemctl disable "$1.service" >/dev/null 2>&1 || true
 	else
-		update-rc.d mosquitto disable >/dev/null 2>&1 || true
+		update-rc.d "$1" disable >/dev/null 2>&1 || true
 	fi
-	say "The package mosquitto is new here; its own service was neither started nor enabled"
+	say "The package $1 is new here; its own service was neither started nor enabled"
 }
 
 # Sets build to a fresh, empty directory: NAME in the source tree, or in TMPDIR if that is read-only.

@@ -26,9 +26,7 @@
 /* Not one byte of what waits was taken for so long: the broker is not reading. */
 #define STUCK_MS 30000
 #define CERTIFICATE_WARN_DAYS 14
-#define MAY_WE                                                                                     \
-	"does its ACL let us publish and subscribe to our own topic? (A broker that changes dots " \
-	"in topics, such as NATS or RabbitMQ, cannot carry the mqtt_vpn wire.)"
+#define MAY_WE "does its ACL let us publish and subscribe to our own topic?"
 /* A broker may answer a subscription before it follows it, in a cluster most of all: the first
  * probe is sent again after so long, and then after twice as long each time. */
 #define PROBE_AGAIN_MS 250
@@ -151,7 +149,7 @@ static void
 on_link_subscribed(void *arg, int mid, const int *codes, size_t count)
 {
 	struct uplink *u = arg;
-	char text[256];
+	char text[512];
 
 	/* Not what was asked last: it must not stop the timer that runs now. */
 	if (u->batch_count == 0 || mid != u->batch_mid)
@@ -162,8 +160,12 @@ on_link_subscribed(void *arg, int mid, const int *codes, size_t count)
 		if (codes[i] < 0x80)
 			continue;
 		snprintf(text, sizeof(text),
-		    "the broker does not allow the subscription to %s (code 0x%02x): check its ACL",
-		    s->topic, (unsigned int)codes[i]);
+		    "the broker does not allow the subscription to %s (code 0x%02x): check its "
+		    "ACL%s",
+		    s->topic, (unsigned int)codes[i],
+		    strchr(s->topic, '.') != NULL
+			? " (NATS takes no topic with a dot, as the mqtt_vpn wire has)"
+			: "");
 		if (s->required) {
 			link_abandon(u->link, LINK_FAILED_REFUSED, text);
 			return;
@@ -333,7 +335,8 @@ lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 		snprintf(u->last_error, sizeof(u->last_error),
 		    "the broker has closed the connection right after it came up, %u times in a "
 		    "row: "
-		    "is the client id '%s' in use by another node?",
+		    "is the client id '%s' in use by another node, or does the broker take only "
+		    "shorter messages (max-message)?",
 		    u->short_lives, u->p.client_id);
 		punish(u);
 		return;

@@ -836,7 +836,8 @@ START_TEST(uplink_waits_after_three_short_lives)
 	ck_assert_uint_eq(stats.value[STAT_TAKEOVERS], 0);
 	fake_broker_hang_up(&brokers[0]);
 	wait_for("down()", &seen.downs, 3);
-	expect_error("3 times in a row: is the client id 'node-1' in use by another node?");
+	expect_error("3 times in a row: is the client id 'node-1' in use by another node, or does "
+		     "the broker take only shorter messages (max-message)?");
 	ck_assert_double_gt(number("retry_in_ms"), 2300);
 	ck_assert_uint_eq(stats.value[STAT_TAKEOVERS], 1);
 	ck_assert_uint_eq(stats.value[STAT_DISCONNECTS], 3);

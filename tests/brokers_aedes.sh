@@ -1,0 +1,37 @@
+#!/bin/sh
+# aedes, a broker for Node.js, from npm.
+# SPDX-License-Identifier: ISC
+
+# shellcheck disable=SC2034 # for lib.sh
+WIRE=psk
+# shellcheck source=tests/lib.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+# shellcheck source=tests/lib_brokers.sh
+. "$srcdir/tests/lib_brokers.sh"
+
+name=aedes
+versions=3.1.1
+denied='does not allow the subscription'
+oversize=closed
+
+# The package is fetched for this test, into its own directory.
+kind_need()
+{
+	need node npm
+	mkdir "$tmp/npm"
+	timeout 120 npm install --prefix "$tmp/npm" --cache "$tmp/npm/cache" --no-audit --no-fund \
+	    --ignore-scripts aedes@1 >"$tmp/npm.log" 2>&1 || skip "npm cannot fetch aedes: $(tail -n 1 "$tmp/npm.log")"
+	name="aedes $(node -p "require('$tmp/npm/node_modules/aedes/package.json').version")"
+}
+
+kind_conf()
+{
+	:
+}
+
+kind_run()
+{
+	spawn b "broker$1" node "$srcdir/tests/aedes_broker.js" "$tmp/npm" "10.99.0.$1" ${limit:+"$limit"}
+}
+
+single

@@ -1,0 +1,14 @@
+#!/bin/sh
+# One nats-server with JetStream, which MQTT needs there.
+# SPDX-License-Identifier: ISC
+
+# shellcheck disable=SC2034 # for lib.sh
+WIRE=psk
+# shellcheck source=tests/lib.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+# shellcheck source=tests/lib_brokers.sh
+. "$srcdir/tests/lib_brokers.sh"
+# shellcheck source=tests/lib_nats.sh
+. "$srcdir/tests/lib_nats.sh"
+
+single

@@ -1,0 +1,14 @@
+#!/bin/sh
+# One rabbitmq-server with its plugin for MQTT.
+# SPDX-License-Identifier: ISC
+
+# shellcheck disable=SC2034 # for lib.sh
+WIRE=psk
+# shellcheck source=tests/lib.sh
+. "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
+# shellcheck source=tests/lib_brokers.sh
+. "$srcdir/tests/lib_brokers.sh"
+# shellcheck source=tests/lib_rabbitmq.sh
+. "$srcdir/tests/lib_rabbitmq.sh"
+
+single
