@@ -31,8 +31,9 @@ const options = {
 
 async function main() {
 	const found = createRequire(path.join(path.resolve(dir), 'here.js')).resolve('aedes');
-	const { Aedes } = await import(pathToFileURL(found));
-	const broker = await Aedes.createBroker(options);
+	const { Aedes, default: create } = await import(pathToFileURL(found));
+	// Up to 0.51 for Node.js 16 and 18; from 1 on for 20.
+	const broker = Aedes && Aedes.createBroker ? await Aedes.createBroker(options) : create(options);
 	const server = net.createServer((socket) => {
 		socket.setNoDelay(true);
 		broker.handle(socket);

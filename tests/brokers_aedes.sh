@@ -19,8 +19,10 @@ kind_need()
 {
 	need node npm
 	mkdir "$tmp/npm"
+	_wanted=aedes@1
+	[ "$(node -p 'parseInt(process.versions.node)')" -ge 20 ] || _wanted=aedes@0.51
 	timeout 120 npm install --prefix "$tmp/npm" --cache "$tmp/npm/cache" --no-audit --no-fund \
-	    --ignore-scripts aedes@1 >"$tmp/npm.log" 2>&1 || skip "npm cannot fetch aedes: $(tail -n 1 "$tmp/npm.log")"
+	    --ignore-scripts "$_wanted" >"$tmp/npm.log" 2>&1 || skip "npm cannot fetch aedes: $(tail -n 1 "$tmp/npm.log")"
 	name="aedes $(node -p "require('$tmp/npm/node_modules/aedes/package.json').version")"
 }
 
