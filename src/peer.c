@@ -171,24 +171,18 @@ peer_host_prefix(const struct addr *a)
 static bool
 has_address(const struct peer *p, const struct addr *a)
 {
-	size_t i;
-
-	for (i = 0; i < p->addr_count; i++) {
+	for (size_t i = 0; i < p->addr_count; i++)
 		if (addr_equal(&p->addrs[i], a))
 			return true;
-	}
 	return false;
 }
 
 static bool
 has_addresses_of(const struct peer *p, const struct peer *other)
 {
-	size_t i;
-
-	for (i = 0; i < other->addr_count; i++) {
+	for (size_t i = 0; i < other->addr_count; i++)
 		if (!has_address(p, &other->addrs[i]))
 			return false;
-	}
 	return true;
 }
 
