@@ -7,46 +7,18 @@
 
 #include "dataplane.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "aead.h"
-#include "fq.h"
+#include "dataplane_internal.h"
 #include "ip.h"
-#include "link.h"
 #include "native.h"
-#include "offload.h"
-#include "packet.h"
 #include "peer.h"
-#include "stats.h"
 
-#define PROBE_PROTOCOL 253
-
-struct dataplane {
-	struct dataplane_callbacks cb;
-	struct native *native; /* NULL: the wire of MQTT_VPN is the only one */
-	bool old_wire;
-	struct peer_table *peers;
-	struct stats *stats;
-	struct packet_pool *pool;
-	struct fq *fq;
-	struct fq_class old_queue; /* for all peers of MQTT_VPN's wire */
-	struct prefix *addrs;
-	size_t addr_count;
-	size_t mtu;
-	char topic_prefix[COMPAT_PREFIX_MAX + 1];
-	char broadcast_topic[COMPAT_TOPIC_MAX];
-	struct compat_key key;
-	uint8_t packet[COMPAT_PACKET_MAX];
-	uint8_t piece[COMPAT_OVERHEAD + COMPAT_PACKET_MAX]; /* of one that had to be cut */
-};
-
-_Static_assert(PACKET_HEADROOM >= COMPAT_OVERHEAD, "packets are sealed in place");
-
-static void
-deliver(struct dataplane *d, const struct packet_offload *offload, const struct iovec *iov,
-    int count, size_t len)
+void
+dataplane_deliver(struct dataplane *d, const struct packet_offload *offload,
+    const struct iovec *iov, int count, size_t len)
 {
 	if (d->cb.deliver(d->cb.arg, offload, iov, count) == -1) {
 		stats_count(d->stats, STAT_RX_DROP_TUN);
@@ -68,7 +40,7 @@ static void
 on_native_deliver(
     void *arg, const struct packet_offload *offload, const struct iovec *iov, int count, size_t len)
 {
-	deliver(arg, offload, iov, count, len);
+	dataplane_deliver(arg, offload, iov, count, len);
 }
 
 static void
@@ -207,8 +179,8 @@ dataplane_uses_old_wire(const struct dataplane *d)
 	return d->old_wire;
 }
 
-static bool
-is_own(const struct dataplane *d, const struct addr *a)
+bool
+dataplane_is_own(const struct dataplane *d, const struct addr *a)
 {
 	for (size_t i = 0; i < d->addr_count; i++)
 		if (addr_equal(&d->addrs[i].addr, a))
@@ -216,8 +188,8 @@ is_own(const struct dataplane *d, const struct addr *a)
 	return false;
 }
 
-static bool
-is_broadcast(const struct dataplane *d, const struct addr *a)
+bool
+dataplane_is_broadcast(const struct dataplane *d, const struct addr *a)
 {
 	static const uint8_t limited[4] = {255, 255, 255, 255};
 	struct addr directed;
@@ -236,8 +208,8 @@ is_broadcast(const struct dataplane *d, const struct addr *a)
 
 /* From the tunnel to the queue. */
 
-static void
-drop(struct dataplane *d, struct packet *p, enum stat_id reason)
+void
+dataplane_drop(struct dataplane *d, struct packet *p, enum stat_id reason)
 {
 	stats_count(d->stats, reason);
 	packet_put(d->pool, p);
@@ -279,7 +251,7 @@ send_to_all(struct dataplane *d, const struct ip_info *ip, struct packet *p)
 
 	/* A peer's own broadcasts are its own business. */
 	if (d->native != NULL && comes_from(d, NULL, &ip->src)) {
-		drop(d, p, STAT_TX_DROP_BAD_SOURCE);
+		dataplane_drop(d, p, STAT_TX_DROP_BAD_SOURCE);
 		return;
 	}
 	if (d->native != NULL) {
@@ -297,7 +269,7 @@ send_to_one(struct dataplane *d, const struct ip_info *ip, struct packet *p, uin
 
 	/* From one peer to another we may be the way, but not back to the same. */
 	if (d->native != NULL && peer != NULL && comes_from(d, peer, &ip->src))
-		drop(d, p, STAT_TX_DROP_BAD_SOURCE);
+		dataplane_drop(d, p, STAT_TX_DROP_BAD_SOURCE);
 	else if (d->native != NULL && (peer == NULL || peer->wire == PEER_NATIVE))
 		native_send(d->native, peer, &ip->src, &ip->dst, p, now_ms);
 	else
@@ -345,88 +317,11 @@ dataplane_send(struct dataplane *d, struct packet *p, uint64_t now_ms)
 	if (d->cb.connected(d->cb.arg))
 		reason = judge_outgoing(d, p, &ip);
 	if (reason != STAT_COUNT)
-		drop(d, p, reason);
-	else if (is_broadcast(d, &ip.dst))
+		dataplane_drop(d, p, reason);
+	else if (dataplane_is_broadcast(d, &ip.dst))
 		send_to_all(d, &ip, p);
 	else
 		send_to_one(d, &ip, p, now_ms);
-}
-
-/* From the queue to the broker. */
-
-static void
-count_unsent(struct dataplane *d, int error)
-{
-	stats_count(d->stats, error == EMSGSIZE	  ? STAT_TX_DROP_TOO_BIG
-			      : error == ENOTCONN ? STAT_TX_DROP_NOT_CONNECTED
-						  : STAT_TX_DROP_PUBLISH);
-}
-
-static void
-count_sent(struct dataplane *d, struct peer *peer, bool broadcast, size_t len)
-{
-	stats_count(d->stats, STAT_TX_MESSAGES);
-	stats_count(d->stats, STAT_TX_PACKETS);
-	stats_add(d->stats, STAT_TX_BYTES, len);
-	if (broadcast)
-		stats_count(d->stats, STAT_TX_BROADCASTS);
-	if (peer != NULL) {
-		peer->tx_packets++;
-		peer->tx_bytes += len;
-	}
-}
-
-/* buf: COMPAT_OVERHEAD bytes, then the packet. */
-static void
-publish_old(struct dataplane *d, const struct addr *dst, uint8_t *buf, size_t len)
-{
-	bool broadcast = is_broadcast(d, dst);
-	struct peer *peer = broadcast ? NULL : peer_for_destination(d->peers, dst);
-	char topic[COMPAT_TOPIC_MAX];
-	uint8_t *message;
-	size_t message_len;
-
-	if (broadcast)
-		strcpy(topic, d->broadcast_topic);
-	else
-		compat_topic(topic, d->topic_prefix, peer != NULL ? peer_address(peer, dst) : dst);
-	message = compat_seal(&d->key, buf, len, &message_len);
-	fq_served(&d->old_queue, message_len);
-	if (d->cb.publish(d->cb.arg, topic, message, message_len) == -1)
-		count_unsent(d, errno);
-	else
-		count_sent(d, peer, broadcast, len);
-}
-
-/* One packet a message: that is this wire. */
-static void
-transmit_old(struct dataplane *d)
-{
-	struct packet *p = fq_dequeue(&d->old_queue, d->cb.clock_us(d->cb.arg));
-	struct packet_offload piece;
-	struct ip_info ip;
-	size_t len;
-
-	if (p == NULL)
-		return;
-	ip_parse(p->data, p->len, &ip);
-	if (p->offload.gso_size == 0 && p->len <= COMPAT_PACKET_MAX) {
-		offload_finish(&p->offload, p->data, p->len);
-		publish_old(d, &ip.dst, p->data - COMPAT_OVERHEAD, p->len);
-		packet_put(d->pool, p);
-		return;
-	}
-	len = offload_cut(p, d->piece + COMPAT_OVERHEAD, COMPAT_PACKET_MAX, 1, true, &piece);
-	if (len == 0) {
-		drop(d, p, STAT_TX_DROP_TOO_BIG);
-		return;
-	}
-	stats_count(d->stats, STAT_TX_CUT_PACKETS);
-	publish_old(d, &ip.dst, d->piece, len);
-	if (offload_is_cut(p))
-		packet_put(d->pool, p);
-	else
-		fq_requeue(&d->old_queue, p);
 }
 
 bool
@@ -437,7 +332,7 @@ dataplane_transmit(struct dataplane *d, uint64_t now_ms)
 	if (c == NULL)
 		return false;
 	if (c == &d->old_queue)
-		transmit_old(d);
+		dataplane_transmit_old(d);
 	else
 		native_transmit(d->native, c, now_ms);
 	return true;
@@ -456,128 +351,10 @@ dataplane_waiting(const struct dataplane *d)
 	return fq_packets(d->fq);
 }
 
-static int
-probe_old(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
-{
-	uint8_t buf[COMPAT_OVERHEAD + 64], *message;
-	char topic[COMPAT_TOPIC_MAX];
-	const struct addr *own = &d->addrs[0].addr;
-	size_t len, message_len;
-
-	len = ip_build(buf + COMPAT_OVERHEAD, sizeof(buf) - COMPAT_OVERHEAD, own, own,
-	    PROBE_PROTOCOL, token, DATAPLANE_TOKEN_LEN);
-	message = compat_seal(&d->key, buf, len, &message_len);
-	return d->cb.publish(
-	    d->cb.arg, compat_topic(topic, d->topic_prefix, own), message, message_len);
-}
-
 int
 dataplane_probe(struct dataplane *d, const uint8_t token[DATAPLANE_TOKEN_LEN])
 {
-	return d->native != NULL ? native_probe(d->native, token) : probe_old(d, token);
-}
-
-/* From the broker to the tunnel. */
-
-static enum stat_id
-drop_reason(int compat_error)
-{
-	switch (compat_error) {
-	case COMPAT_TOO_SHORT:
-		return STAT_RX_DROP_TOO_SHORT;
-	case COMPAT_TOO_LONG:
-		return STAT_RX_DROP_TOO_BIG;
-	default:
-		return STAT_RX_DROP_AUTH;
-	}
-}
-
-/* Reasons that show before the message is opened. */
-static bool
-unwanted(struct dataplane *d, const struct link_message *m)
-{
-	size_t prefix_len = strlen(d->topic_prefix);
-
-	if (m->retain)
-		stats_count(d->stats, STAT_RX_DROP_RETAINED);
-	else if (m->qos > 0)
-		stats_count(d->stats, STAT_RX_DROP_QOS);
-	else if (strncmp(m->topic, d->topic_prefix, prefix_len) != 0 || m->topic[prefix_len] != '/')
-		stats_count(d->stats, STAT_RX_DROP_TOPIC);
-	else
-		return false;
-	return true;
-}
-
-static bool
-is_probe(const struct dataplane *d, const struct ip_info *ip)
-{
-	return ip->protocol == PROBE_PROTOCOL && addr_equal(&ip->src, &ip->dst) &&
-	       is_own(d, &ip->dst) && ip->total_len == ip->header_len + DATAPLANE_TOKEN_LEN;
-}
-
-/* Addresses that no packet on the wire has: ours (our own broadcast came back, or someone has our
- * address) or none's. */
-static bool
-bad_source(struct dataplane *d, const struct addr *src)
-{
-	if (is_own(d, src))
-		stats_count(d->stats, STAT_RX_DROP_OWN_SOURCE);
-	else if (is_broadcast(d, src) || addr_is_loopback(src) || addr_is_link_local(src))
-		stats_count(d->stats, STAT_RX_DROP_BAD_SOURCE);
-	else
-		return false;
-	return true;
-}
-
-/* Whose packet it is; NULL if it may not come by this wire, or there is no room for one more. */
-static struct peer *
-find_old_sender(struct dataplane *d, const struct addr *src, uint64_t now_ms)
-{
-	struct peer *p = peer_for_destination(d->peers, src);
-
-	if (d->native == NULL)
-		return p != NULL ? p : peer_learn(d->peers, src, PEER_MQTT_VPN, now_ms);
-	return p != NULL && p->wire == PEER_MQTT_VPN ? p : NULL;
-}
-
-static void
-receive_packet(struct dataplane *d, const struct ip_info *ip, size_t len, uint64_t now_ms)
-{
-	static const struct packet_offload whole = {.partial = false};
-	struct iovec iov = {d->packet, len};
-	struct peer *p;
-
-	if (bad_source(d, &ip->src))
-		return;
-	p = find_old_sender(d, &ip->src, now_ms);
-	if (p == NULL && d->native != NULL) {
-		stats_count(d->stats, STAT_RX_DROP_SPOOFED);
-		return;
-	}
-	stats_count(d->stats, STAT_RX_MESSAGES);
-	deliver(d, &whole, &iov, 1, len);
-	if (p != NULL)
-		peer_heard(p, len, now_ms);
-}
-
-static void
-receive_old(struct dataplane *d, const struct link_message *m, uint64_t now_ms)
-{
-	struct ip_info ip;
-	int len;
-
-	if (unwanted(d, m))
-		return;
-	len = compat_open(&d->key, m->payload, m->len, d->packet);
-	if (len < 0)
-		stats_count(d->stats, drop_reason(len));
-	else if (ip_parse(d->packet, (size_t)len, &ip) != IP_OK)
-		stats_count(d->stats, STAT_RX_DROP_MALFORMED);
-	else if (is_probe(d, &ip))
-		d->cb.probe(d->cb.arg, d->packet + ip.header_len);
-	else
-		receive_packet(d, &ip, (size_t)len, now_ms);
+	return d->native != NULL ? native_probe(d->native, token) : dataplane_probe_old(d, token);
 }
 
 void
@@ -586,7 +363,7 @@ dataplane_receive(struct dataplane *d, const struct link_message *m, uint64_t no
 	if (d->native != NULL && native_receive(d->native, m, now_ms))
 		return;
 	if (d->old_wire)
-		receive_old(d, m, now_ms);
+		dataplane_receive_old(d, m, now_ms);
 	else
 		stats_count(d->stats, STAT_RX_DROP_TOPIC);
 }
