@@ -45,11 +45,11 @@ on_send(void *arg, const char *name, const uint8_t *message, size_t len)
 	member_world_tell(arg, name, message, len);
 	if (strncmp(name, "crowd", 5) != 0)
 		return;
-	ck_assert_int_eq(keymsg_parse(&k, message, len), 0);
+	/* Check would note each in a file of its own, which must not reach the limit. */
+	if (keymsg_parse(&k, message, len) != 0)
+		abort();
 	crowd_joined += k.type == KEYMSG_JOINED;
-	crowd_refused += k.type == KEYMSG_REFUSED;
-	if (k.type == KEYMSG_REFUSED)
-		ck_assert_str_eq(k.reason, REASON);
+	crowd_refused += k.type == KEYMSG_REFUSED && strcmp(k.reason, REASON) == 0;
 }
 
 static void
