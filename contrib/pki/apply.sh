@@ -125,7 +125,11 @@ restart_broker()
 		    die "mosquitto does not start: logread -e mosquitto"
 		;;
 	*)
-		did "start the broker anew, as its configuration is another: mosquitto -c $(of_archive conf)"
+		if [ -n "$_pid" ]; then
+			did "its configuration is another: end process $_pid, then: mosquitto -c $(of_archive conf)"
+		else
+			did "the broker is not running: mosquitto -c $(of_archive conf)"
+		fi
 		return
 		;;
 	esac

@@ -131,9 +131,24 @@ setting()
 	[ ! -f "$1" ] || sed -n "s/^$2=//p" "$1"
 }
 
-ours()
+# The settings of the network, into s_...; no process for each of them.
+load_settings()
 {
-	setting "$pki/settings" "$1"
+	while IFS='=' read -r _key _value; do
+		case $_key in
+		network) s_network=$_value ;;
+		mode) s_mode=$_value ;;
+		wire) s_wire=$_value ;;
+		topics) s_topics=$_value ;;
+		topic-prefix) s_prefix=$_value ;;
+		access) s_access=$_value ;;
+		port) s_port=$_value ;;
+		subnet) s_subnet=$_value ;;
+		days) s_days=$_value ;;
+		ca-days) s_ca_days=$_value ;;
+		crl-days) s_crl_days=$_value ;;
+		esac
+	done <"$pki/settings"
 }
 
 # put FILE: standard input becomes its content, at once and as a whole, if it differs. Then changed

@@ -6,9 +6,21 @@
 # mqtt-vpnd's largest message is 64 KiB; the rest is for topics and headers.
 max_packet=131072
 
-of_broker()
+# The settings of the broker, into b_...
+load_broker()
 {
-	setting "$pki/broker/settings" "$1"
+	b_listen=
+	while IFS='=' read -r _key _value; do
+		case $_key in
+		listen) b_listen="$b_listen $_value" ;;
+		system) b_system=$_value ;;
+		dir) b_dir=$_value ;;
+		user) b_user=$_value ;;
+		server) b_server=$_value ;;
+		esac
+	done <"$pki/broker/settings"
+	b_listen=${b_listen# }
+	b_conf=$(broker_conf_path)
 }
 
 # check_listen ADDRESS:PORT
@@ -64,17 +76,12 @@ broker_options()
 	sed -i 's/^system=raspberrypi$/system=debian/' "$work/broker"
 }
 
-usual_dir()
-{
-	echo /etc/mosquitto/mqtt-vpn
-}
-
 default_of_broker()
 (
 	case $1 in
-	listen) ours port ;;
+	listen) echo "$s_port" ;;
 	system) system_here ;;
-	dir) usual_dir ;;
+	dir) echo /etc/mosquitto/mqtt-vpn ;;
 	user) echo mosquitto ;;
 	server) all_servers | head -n 1 ;;
 	esac
@@ -84,34 +91,35 @@ write_broker_settings()
 {
 	for _key in system dir user server listen; do
 		_value=$(setting "$work/broker" "$_key" | sort -u)
-		[ -n "$_value" ] || _value=$(of_broker "$_key")
+		[ -n "$_value" ] || _value=$(setting "$pki/broker/settings" "$_key")
 		[ -n "$_value" ] || _value=$(default_of_broker "$_key")
 		for _line in $_value; do
 			printf '%s=%s\n' "$_key" "$_line"
 		done
 	done | put "$pki/broker/settings"
 	changed || :
+	load_broker
 }
 
 # Where mosquitto has its configuration.
 broker_conf_path()
 {
-	case $(of_broker system) in
+	case $b_system in
 	debian) echo /etc/mosquitto/conf.d/mqtt-vpn.conf ;;
 	openwrt) echo /etc/mosquitto/mosquitto.conf ;;
-	*) echo "$(of_broker dir)/mosquitto.conf" ;;
+	*) echo "$b_dir/mosquitto.conf" ;;
 	esac
 }
 
 # On Debian these stand in the file that includes ours.
 conf_of_whole_broker()
 (
-	case $(of_broker system) in
+	case $b_system in
 	debian) return ;;
-	openwrt) printf 'user %s\nlog_dest syslog\n' "$(of_broker user)" ;;
+	openwrt) printf 'user %s\nlog_dest syslog\n' "$b_user" ;;
 	*)
-		printf 'user %s\n' "$(of_broker user)"
-		printf 'pid_file %s/run/mosquitto.pid\n' "$(of_broker dir)"
+		printf 'user %s\n' "$b_user"
+		printf 'pid_file %s/run/mosquitto.pid\n' "$b_dir"
 		printf 'log_dest stderr\n'
 		;;
 	esac
@@ -126,7 +134,7 @@ conf_of_whole_broker()
 
 listener_conf()
 (
-	_at=$(of_broker dir)
+	_at=$b_dir
 	_port=${1##*:}
 	_bind=$(bind_of "$1")
 	cat <<-END
@@ -140,11 +148,11 @@ listener_conf()
 		allow_anonymous false
 		acl_file $_at/acl
 	END
-	[ "$(ours access)" = password ] || cat <<-END
+	[ "$s_access" = password ] || cat <<-END
 		crlfile $_at/ca.crl
 		require_certificate true
 	END
-	case $(ours access) in
+	case $s_access in
 	certificate) echo use_identity_as_username true ;;
 	*) echo "password_file $_at/passwd" ;;
 	esac
@@ -163,7 +171,7 @@ mosquitto_conf()
 		max_queued_messages 200
 		max_keepalive 120
 	END
-	for _listen in $(of_broker listen); do
+	for _listen in $b_listen; do
 		listener_conf "$_listen"
 	done
 )
@@ -181,23 +189,23 @@ openwrt_config()
 broker_tree()
 {
 	_tree=$work/broker-tree
-	_at=$_tree$(of_broker dir)
+	_at=$_tree$b_dir
 	rm -rf "$_tree"
-	mkdir -p "$_at" "$_tree$(dirname "$(broker_conf_path)")"
+	mkdir -p "$_at" "$_tree$(dirname "$b_conf")"
 	cp "$pki/broker/settings" "$_tree/settings"
-	echo "conf=$(broker_conf_path)" >>"$_tree/settings"
-	mosquitto_conf >"$_tree$(broker_conf_path)"
+	echo "conf=$b_conf" >>"$_tree/settings"
+	mosquitto_conf >"$_tree$b_conf"
 	acl_text >"$_at/acl"
-	_server=$(server_dir "$(of_broker server)")
+	_server=$(server_dir "$b_server")
 	cp "$pki/ca/ca.crt" "$_server/server.crt" "$_server/server.key" "$_at"
-	[ "$(ours access)" = password ] || cp "$pki/ca/ca.crl" "$_at"
-	if [ "$(ours access)" != certificate ]; then
+	[ "$s_access" = password ] || cp "$pki/ca/ca.crl" "$_at"
+	if [ "$s_access" != certificate ]; then
 		: >"$_at/passwd"
 		for _node in $(all_nodes); do
 			cat "$pki/nodes/$_node/passwd" >>"$_at/passwd"
 		done
 	fi
-	if [ "$(of_broker system)" = openwrt ]; then
+	if [ "$b_system" = openwrt ]; then
 		mkdir -p "$_tree/etc/config"
 		openwrt_config >"$_tree/etc/config/mosquitto"
 	fi
@@ -205,7 +213,7 @@ broker_tree()
 
 make_broker_files()
 {
-	[ -s "$(server_dir "$(of_broker server)")/server.crt" ] ||
+	[ -s "$(server_dir "$b_server")/server.crt" ] ||
 	    die "there is no certificate for the broker: mqtt-vpn-pki server NAME..."
 	for _each in $(all_nodes); do
 		make_password "$_each"
@@ -228,7 +236,7 @@ run_broker_mosquitto()
 	take_lock
 	mkdir -p "$pki/broker"
 	write_broker_settings
-	make_broker_files
+	refresh
 }
 
 run_broker()

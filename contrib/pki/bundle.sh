@@ -16,59 +16,72 @@ broker_sections()
 (
 	for _server in $(all_servers); do
 		is_ipv6 "$_server" && _server="[$_server]"
-		printf 'broker "mqtts://%s:%s" {\n' "$_server" "$(ours port)"
+		printf 'broker "mqtts://%s:%s" {\n' "$_server" "$s_port"
 		printf '\tca-file = "%s/ca.crt"\n' "$files"
-		[ "$(ours access)" = password ] ||
+		[ "$s_access" = password ] ||
 		    printf '\tcertificate = "%s/node.crt"\n\tkey = "%s/node.key"\n' "$files" "$files"
-		[ "$(ours access)" = certificate ] ||
+		[ "$s_access" = certificate ] ||
 		    printf '\tusername = "%s"\n\tpassword-file = "%s/password"\n' "$1" "$files"
 		printf '}\n'
 	done
 )
 
-# peer_section NODE: how the others know it.
+# Whether others have to be told of the node that load_node read: with keys of their own of all, else of
+# those with networks behind them or of the other wire. In a group the key server tells.
+is_told()
+{
+	case $n_kind/$s_wire/$s_mode/$n_routes in
+	key-server/*) return 1 ;;
+	mqtt_vpn/native/*) return 0 ;;
+	native/native/group/*) return 1 ;;
+	native/native/pubkey/*) return 0 ;;
+	*/) return 1 ;;
+	esac
+}
+
+# peer_section NODE: how the others know it, as load_node read it.
 peer_section()
 (
-	_addresses=$(of_node "$1" address | sed 's|/.*||')
+	# shellcheck disable=SC2046 # a list
+	printf 'peer "%s" {\n\taddress = %s\n' "$1" "$(list_of $(addresses_of "$1"))"
 	# shellcheck disable=SC2086 # a list
-	printf 'peer "%s" {\n\taddress = %s\n' "$1" "$(list_of $_addresses)"
-	_routes=$(of_node "$1" route)
-	# shellcheck disable=SC2086 # a list
-	[ -z "$_routes" ] || printf '\troutes = %s\n' "$(list_of $_routes)"
-	if [ "$(kind_of "$1")/$(ours wire)" = mqtt_vpn/native ]; then
+	[ -z "$n_routes" ] || printf '\troutes = %s\n' "$(list_of $n_routes)"
+	if [ "$n_kind/$s_wire" = mqtt_vpn/native ]; then
 		printf '\twire = mqtt_vpn\n'
-	elif [ "$(ours mode)" = pubkey ]; then
+	elif [ "$s_mode" = pubkey ]; then
 		printf '\tpublic-key = "%s"\n' "$(cat "$pki/nodes/$1/public.key")"
 	fi
 	printf '}\n'
 )
 
-# Those that a node has to be told of: with keys of their own all, else who has networks behind it
-# or speaks the other wire. In a group the key server tells.
+# A file for each, of which every configuration has all but the node's own.
+write_peer_sections()
+{
+	rm -rf "$work/peers"
+	mkdir "$work/peers"
+	for _peer in $(all_nodes); do
+		load_node "$_peer"
+		! is_told || peer_section "$_peer" >"$work/peers/$_peer"
+	done
+}
+
 peer_sections()
 (
-	for _peer in $(all_nodes); do
-		[ "$_peer" != "$1" ] || continue
-		case $(kind_of "$_peer")/$(ours mode)/$(of_node "$_peer" route) in
-		key-server/* | native/group/* | native/psk/ | mqtt_vpn/psk/)
-			[ "$(kind_of "$_peer")/$(ours wire)" = mqtt_vpn/native ] || continue
-			;;
-		esac
-		peer_section "$_peer"
+	for _peer in "$work"/peers/*; do
+		[ ! -f "$_peer" ] || [ "${_peer##*/}" = "$1" ] || cat "$_peer"
 	done
 )
 
 member_sections()
 (
 	for _member in $(nodes_of_kind native); do
-		_addresses=$(addresses_of "$_member")
-		# shellcheck disable=SC2086 # a list
+		load_node "$_member"
+		# shellcheck disable=SC2046 # a list
 		printf 'member "%s" {\n\tpublic-key = "%s"\n\tgroups = {"%s"}\n\taddress = %s\n' "$_member" \
-		    "$(cat "$pki/nodes/$_member/public.key")" "$(ours network)" \
-		    "$(list_of $_addresses)"
-		_routes=$(of_node "$_member" route)
+		    "$(cat "$pki/nodes/$_member/public.key")" "$s_network" \
+		    "$(list_of $(addresses_of "$_member"))"
 		# shellcheck disable=SC2086 # a list
-		[ -z "$_routes" ] || printf '\troutes = %s\n' "$(list_of $_routes)"
+		[ -z "$n_routes" ] || printf '\troutes = %s\n' "$(list_of $n_routes)"
 		printf '}\n'
 	done
 )
@@ -77,32 +90,31 @@ member_sections()
 conf_head()
 (
 	printf '# Made by mqtt-vpn-pki for %s.\n' "$1"
-	if [ "$(ours wire)" = native ]; then
-		printf 'network = "%s"\nname = "%s"\n' "$(ours network)" "$1"
-		[ "$(ours topics)" = hashed ] || printf 'topics = plain\n'
+	if [ "$s_wire" = native ]; then
+		printf 'network = "%s"\nname = "%s"\n' "$s_network" "$1"
+		[ "$s_topics" = hashed ] || printf 'topics = plain\n'
 	else
 		printf 'wire = mqtt_vpn\n'
 	fi
 	printf 'passphrase-file = "%s/network.key"\n' "$files"
-	[ "$(ours topic-prefix)" = mqttip ] || printf 'topic-prefix = "%s"\n' "$(ours topic-prefix)"
-	[ ! -s "$pki/nodes/$1/public.key" ] || printf 'private-key-file = "%s/private.key"\n' "$files"
+	[ "$s_prefix" = mqttip ] || printf 'topic-prefix = "%s"\n' "$s_prefix"
+	[ "$s_mode" = psk ] || printf 'private-key-file = "%s/private.key"\n' "$files"
 )
 
 node_conf()
 (
 	conf_head "$1"
-	if [ "$(ours wire)" = native ]; then
-		[ "$(ours mode)" = psk ] || printf 'mode = %s\n' "$(ours mode)"
-		[ "$(ours mode)" != group ] ||
+	if [ "$s_wire" = native ]; then
+		[ "$s_mode" = psk ] || printf 'mode = %s\n' "$s_mode"
+		[ "$s_mode" != group ] ||
 		    printf 'key-server = "%s"\n' "$(cat "$pki/nodes/$(key_server)/public.key")"
 		[ ! -s "$pki/mqtt_vpn.password" ] || [ -z "$(nodes_of_kind mqtt_vpn)" ] ||
 		    printf 'mqtt-vpn-password-file = "%s/mqtt_vpn.password"\n' "$files"
 	fi
-	_forwards=$(of_node "$1" forward)
 	# shellcheck disable=SC2086 # a list
-	[ -z "$_forwards" ] || printf 'forward = %s\n' "$(list_of $_forwards)"
-	# shellcheck disable=SC2046 # a list
-	printf 'interface "mq0" {\n\taddress = %s\n}\n' "$(list_of $(of_node "$1" address))"
+	[ -z "$n_forwards" ] || printf 'forward = %s\n' "$(list_of $n_forwards)"
+	# shellcheck disable=SC2086 # a list
+	printf 'interface "mq0" {\n\taddress = %s\n}\n' "$(list_of $n_addresses)"
 	broker_sections "$1"
 	peer_sections "$1"
 )
@@ -111,7 +123,7 @@ key_server_conf()
 (
 	conf_head "$1"
 	broker_sections "$1"
-	printf 'key-group "%s" { }\n' "$(ours network)"
+	printf 'key-group "%s" { }\n' "$s_network"
 	member_sections
 )
 
@@ -121,12 +133,12 @@ bundle_files()
 	_from=$pki/nodes/$1
 	cp "$pki/ca/ca.crt" "$2"
 	for _file in node.crt node.key password private.key; do
-		case $_file/$(ours access) in
+		case $_file/$s_access in
 		node.*/password | password/certificate) continue ;;
 		esac
 		[ ! -s "$_from/$_file" ] || cp "$_from/$_file" "$2"
 	done
-	case $(kind_of "$1")/$(ours wire) in
+	case $n_kind/$s_wire in
 	key-server/*)
 		cp "$pki/network.key" "$2"
 		key_server_conf "$1" >"$3"
@@ -166,21 +178,12 @@ same_tree()
 	)
 }
 
-conf_name()
-{
-	if [ "$(kind_of "$1")" = key-server ]; then
-		echo mqtt-vpn-keyd.conf
-	else
-		echo mqtt-vpn.conf
-	fi
-}
-
 bundle_as_tar()
 {
 	files=/etc/mqtt-vpn
 	rm -rf "$work/tree"
 	mkdir -p "$work/tree/etc/mqtt-vpn" "$pki/bundles"
-	bundle_files "$1" "$work/tree/etc/mqtt-vpn" "$work/tree/etc/$(conf_name "$1")"
+	bundle_files "$1" "$work/tree/etc/mqtt-vpn" "$work/tree/etc/$conf"
 	rm -rf "$work/old"
 	mkdir "$work/old"
 	[ ! -f "$pki/bundles/$1.tar" ] || tar -xf "$pki/bundles/$1.tar" -C "$work/old"
@@ -194,21 +197,23 @@ bundle_as_directory()
 	files=$2
 	rm -rf "$work/tree"
 	mkdir -p "$work/tree" "$2"
-	bundle_files "$1" "$work/tree" "$work/tree/$(conf_name "$1")"
+	bundle_files "$1" "$work/tree" "$work/tree/$conf"
 	_news=no
 	for _file in "$work/tree"/*; do
 		put "$2/${_file##*/}" <"$_file"
 		! changed || _news=yes
 	done
-	[ "$_news" = no ] || did "$1: $2/$(conf_name "$1") and its files are ready"
+	[ "$_news" = no ] || did "$1: $2/$conf and its files are ready"
 }
 
 # Makes it if it is not there, or differs.
 node_bundle()
 {
-	_directory=$(of_node "$1" directory)
-	if [ -n "$_directory" ]; then
-		bundle_as_directory "$1" "$_directory"
+	load_node "$1"
+	conf=mqtt-vpn.conf
+	[ "$n_kind" != key-server ] || conf=mqtt-vpn-keyd.conf
+	if [ -n "$n_directory" ]; then
+		bundle_as_directory "$1" "$n_directory"
 	else
 		bundle_as_tar "$1"
 	fi

@@ -79,7 +79,7 @@ make_ca()
 	make_key "$pki/ca/ca.key"
 	[ ! -s "$pki/ca/ca.crt" ] || return 0
 	run_openssl req -new -x509 -config openssl.cnf -extensions authority -key ca.key \
-	    -days "$(ours ca-days)" -subj "/CN=$(ours network) VPN CA" -sha256 -out ca.crt.new
+	    -days "$s_ca_days" -subj "/CN=$s_network VPN CA" -sha256 -out ca.crt.new
 	mv "$pki/ca/ca.crt.new" "$pki/ca/ca.crt"
 	did "made a CA, $pki/ca/ca.crt, good until $(expiry "$pki/ca/ca.crt"); whoever has ca.key beside it can let anybody in"
 }
@@ -117,7 +117,7 @@ revoke_all()
 make_crl()
 {
 	check_clock
-	run_openssl ca -config openssl.cnf -gencrl -crldays "$(ours crl-days)" -out ca.crl.new
+	run_openssl ca -config openssl.cnf -gencrl -crldays "$s_crl_days" -out ca.crl.new
 	mv "$pki/ca/ca.crl.new" "$pki/ca/ca.crl"
 }
 
@@ -126,7 +126,7 @@ make_revoked()
 {
 	[ ! -s "$pki/probe/revoked.crt" ] || return 0
 	mkdir -p "$pki/probe"
-	days=$(ours ca-days)
+	days=$s_ca_days
 	days=$((days - 1))
 	issue node revoked-for-verify "$pki/probe/revoked.key" "$pki/probe/revoked.crt"
 	revoke_all revoked-for-verify

@@ -56,7 +56,8 @@ run_renew()
 	need "$vpnctl"
 	within_option "$@"
 	take_lock
-	days=$(ours days)
+	days=$s_days
+	set --
 	! ends_soon "$pki/ca/ca.crt" ||
 	    warn "the CA itself ends on $(expiry "$pki/ca/ca.crt"): begin a new one in another directory, and hand it out in time"
 	for _names in "$pki"/servers/*/names; do
@@ -70,12 +71,13 @@ run_renew()
 			continue
 		fi
 		issue_node "$_node"
+		set -- "$@" "$_node"
 	done
 	if ends_soon "$pki/ca/ca.crl"; then
 		make_crl
 		did "a new list of revoked certificates, good until $(expiry "$pki/ca/ca.crl")"
 	fi
-	refresh
+	refresh "$@"
 }
 
 # list_line NAME KIND FILE [STATE]
@@ -154,7 +156,8 @@ check_modes()
 check_installed()
 {
 	[ -f "$pki/broker/settings" ] || return 0
-	_at=$(of_broker dir)
+	load_broker
+	_at=$b_dir
 	[ -d "$_at" ] || return 0
 	broker_tree
 	(cd "$work/broker-tree" && find . -type f) | sed 's|^\.||' | sort >"$work/files"
@@ -162,8 +165,8 @@ check_installed()
 		[ "$_file" != /settings ] || continue
 		if ! cmp -s "$work/broker-tree$_file" "$_file"; then
 			problem "$_file is not as it should be: mqtt-vpn-pki broker apply"
-		elif [ -z "$(find "$_file" -perm 640 -group "$(of_broker user)")" ]; then
-			problem "$_file: expected mode 640 and group $(of_broker user), as the broker reads it after it gave up root: mqtt-vpn-pki broker apply"
+		elif [ -z "$(find "$_file" -perm 640 -group "$b_user")" ]; then
+			problem "$_file: expected mode 640 and group $b_user, as the broker reads it after it gave up root: mqtt-vpn-pki broker apply"
 		fi
 	done <"$work/files"
 }
@@ -171,9 +174,9 @@ check_installed()
 check_nodes()
 {
 	for _node in $(all_nodes); do
-		[ "$(ours access)" = password ] || check_certificate "$_node" \
+		[ "$s_access" = password ] || check_certificate "$_node" \
 		    "$pki/nodes/$_node/node.crt" "$pki/nodes/$_node/node.key"
-		[ "$(ours access)" = certificate ] || [ -s "$pki/nodes/$_node/passwd" ] ||
+		[ "$s_access" = certificate ] || [ -s "$pki/nodes/$_node/passwd" ] ||
 		    problem "$_node: has no password: mqtt-vpn-pki node $_node"
 	done
 	for _node in $(revoked_nodes); do

@@ -59,11 +59,12 @@ write_settings()
 {
 	for _key in $setting_keys; do
 		_value=$(setting "$work/options" "$_key")
-		[ -n "$_value" ] || _value=$(ours "$_key")
+		[ -n "$_value" ] || _value=$(setting "$pki/settings" "$_key")
 		[ -n "$_value" ] || _value=$(default_of "$_key")
 		printf '%s=%s\n' "$_key" "$_value"
 	done | put "$pki/settings"
 	! changed || did "settings are in $pki/settings"
+	load_settings
 }
 
 make_secret()
@@ -114,8 +115,8 @@ run_init()
 	chmod 700 "$pki"
 	take_lock
 	write_settings
-	if [ "$(ours topics)" = plain ]; then
-		case $(ours network) in
+	if [ "$s_topics" = plain ]; then
+		case $s_network in
 		*.*) die "--network: with plain topics expected a name without '.'" ;;
 		esac
 	fi
@@ -128,13 +129,41 @@ run_init()
 	refresh
 }
 
-# What follows from settings, nodes and servers, and has changed.
+# What all configurations and rules follow from, beside a node's own file.
+common_state()
+(
+	cat "$pki/settings"
+	all_servers
+	cksum <"$pki/network.key"
+	cksum <"$pki/ca/ca.crt"
+	[ ! -s "$pki/mqtt_vpn.password" ] || cksum <"$pki/mqtt_vpn.password"
+	for _told in $(nodes_of_kind mqtt_vpn) $(key_server); do
+		echo "$_told"
+		cat "$pki/nodes/$_told/node" "$pki/nodes/$_told/public.key" 2>/dev/null || :
+	done
+	cat "$work"/peers/* 2>/dev/null || :
+)
+
+# refresh [NODE...]: makes what follows from these nodes, and all that does if something has changed
+# that everything follows from.
 refresh()
 {
+	write_peer_sections
+	common_state | put "$pki/common"
+	if changed; then
+		rm -f "$pki"/nodes/*/topics
+		# shellcheck disable=SC2046 # a list
+		set -- $(all_nodes)
+	fi
 	for _each in $(all_nodes); do
+		make_topics "$_each"
+	done
+	for _each; do
 		node_bundle "$_each"
 	done
+	[ "$s_mode" != group ] || [ -z "$(key_server)" ] || node_bundle "$(key_server)"
 	if [ -f "$pki/broker/settings" ]; then
+		load_broker
 		make_broker_files
 	fi
 }
@@ -144,5 +173,6 @@ require_ca()
 {
 	need openssl
 	[ -s "$pki/ca/ca.crt" ] || die "there is no CA in $pki: begin with 'mqtt-vpn-pki init', or name another directory with -D"
+	load_settings
 	make_work_dir
 }

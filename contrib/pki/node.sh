@@ -55,7 +55,7 @@ issue_server()
 run_server()
 {
 	require_ca
-	days=$(ours days)
+	days=$s_days
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--days)
@@ -85,7 +85,7 @@ run_server()
 # The first free address of the subnet.
 free_address()
 (
-	_subnet=$(ours subnet)
+	_subnet=$s_subnet
 	_net=${_subnet%.0/24}
 	cat "$pki"/nodes/*/node 2>/dev/null | sed -n 's/^address=//p; s/^forward=//p' | sed 's|/.*||' \
 	    >"$work/taken"
@@ -103,14 +103,12 @@ free_address()
 # Two nodes with one address would read each other's traffic.
 check_free()
 {
-	sed -n 's/^address=//p; s/^forward=//p' "$work/node" | sed 's|/.*||' >"$work/wanted"
-	while read -r _plain; do
-		for _other in $(all_nodes); do
-			[ "$_other" != "$1" ] || continue
-			addresses_of "$_other" | grep -qxF "$_plain" || continue
-			die "$_plain is the address of '$_other' already"
-		done
-	done <"$work/wanted"
+	sed -n 's/^address=//p; s/^forward=//p' "$work/node" | sed 's|/.*||' | sort >"$work/wanted"
+	for _other in $(all_nodes); do
+		[ "$_other" != "$1" ] || continue
+		_plain=$(addresses_of "$_other" | grep -xF -f "$work/wanted" | head -n 1) || :
+		[ -z "$_plain" ] || die "$_plain is the address of '$_other' already"
+	done
 }
 
 # canonical ADDRESS: as mqtt-vpnd writes it, so that one address has one form.
@@ -127,7 +125,7 @@ node_options()
 	request=
 	node_kind=
 	public_key=
-	days=$(ours days)
+	days=$s_days
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--key-server)
@@ -178,7 +176,7 @@ write_node()
 {
 	_file=$pki/nodes/$1/node
 	_kind=${node_kind:-$(setting "$_file" kind)}
-	_kind=${_kind:-$(ours wire)}
+	_kind=${_kind:-$s_wire}
 	for _key in address forward route directory; do
 		grep -q "^$_key=" "$work/node" || [ ! -f "$_file" ] ||
 		    grep "^$_key=" "$_file" >>"$work/node" || :
@@ -193,7 +191,9 @@ write_node()
 		echo "kind=$_kind"
 		sort "$work/node"
 	} | put "$_file"
-	! changed || did "$1: $(sed -n 's/^address=//p' "$_file" | tr '\n' ' ')$_kind"
+	changed || return 0
+	rm -f "$pki/nodes/$1/topics"
+	did "$1: $(sed -n 's/^address=//p' "$_file" | tr '\n' ' ')$_kind"
 }
 
 # The keys of the VPN itself, which the broker has nothing to do with.
@@ -204,7 +204,7 @@ make_vpn_keys()
 		printf '%s\n' "$public_key" | put "$_dir/public.key"
 		return
 	fi
-	[ "$(ours mode)" != psk ] && [ ! -s "$_dir/public.key" ] || return 0
+	[ "$s_mode" != psk ] && [ ! -s "$_dir/public.key" ] || return 0
 	[ "$(kind_of "$1")" != mqtt_vpn ] || return 0
 	"$vpnctl" genkey >"$_dir/private.key.new" || die "mqtt-vpnctl genkey failed"
 	mv "$_dir/private.key.new" "$_dir/private.key"
@@ -215,7 +215,7 @@ make_vpn_keys()
 make_password()
 {
 	_dir=$pki/nodes/$1
-	[ "$(ours access)" != certificate ] && [ ! -s "$_dir/passwd" ] || return 0
+	[ "$s_access" != certificate ] && [ ! -s "$_dir/passwd" ] || return 0
 	need mosquitto_passwd
 	[ -s "$_dir/password" ] || openssl rand -base64 24 | put "$_dir/password"
 	printf '%s:%s\n' "$1" "$(cat "$_dir/password")" >"$work/passwd"
@@ -233,7 +233,7 @@ issue_node()
 
 require_key_server()
 {
-	if [ "$(ours mode)" = group ] && [ "$node_kind" != key-server ] && [ -z "$(key_server)" ]; then
+	if [ "$s_mode" = group ] && [ "$node_kind" != key-server ] && [ -z "$(key_server)" ]; then
 		die "members need the public key of their key server: first 'mqtt-vpn-pki node NAME --key-server'"
 	fi
 }
@@ -256,12 +256,12 @@ run_node()
 	write_node "$node"
 	make_vpn_keys "$node"
 	make_password "$node"
-	if [ "$(ours access)" != password ]; then
+	if [ "$s_access" != password ]; then
 		if [ -n "$request" ] || ! is_good "$_dir/node.crt"; then
 			issue_node "$node"
 		fi
 	fi
-	refresh
+	refresh "$node"
 }
 
 # On the node itself: the key never leaves it.

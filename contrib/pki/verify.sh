@@ -34,8 +34,8 @@ verdict()
 
 verify_options()
 {
-	host=$(of_broker server)
-	port=$(ours port)
+	host=$b_server
+	port=$s_port
 	chosen=
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -110,9 +110,9 @@ with_credentials()
 	_key=$3
 	_node=$4
 	set --
-	[ "$(ours access)" = password ] || [ -z "$_certificate" ] ||
+	[ "$s_access" = password ] || [ -z "$_certificate" ] ||
 	    set -- "--cert $_certificate" "--key $_key"
-	[ "$(ours access)" = certificate ] || [ -z "$_node" ] ||
+	[ "$s_access" = certificate ] || [ -z "$_node" ] ||
 	    set -- "$@" "-u $_node" "-P $(cat "$pki/nodes/$_node/password")"
 	identity "$_identity" "$@"
 }
@@ -122,7 +122,7 @@ with_credentials()
 make_identities()
 {
 	for _name; do
-		[ "$(ours access)" = password ] ||
+		[ "$s_access" = password ] ||
 		    make_certificate "$_name" "$pki/ca/ca" "$work/$_name.crt"
 		with_credentials "$_name" "$work/$_name.crt" "$work/$_name.key" "$_name"
 	done
@@ -142,12 +142,12 @@ shut_out()
 verify_strangers()
 {
 	_topic=$(to_topic "$1" "$1")
-	if [ "$(ours access)" != password ]; then
+	if [ "$s_access" != password ]; then
 		with_credentials stranger '' '' "$1"
 		shut_out "$_topic" "no access without a certificate"
 		make_key "$work/foreign.key"
 		openssl req -new -x509 -config "$pki/ca/openssl.cnf" -extensions authority \
-		    -key "$work/foreign.key" -days 1 -subj "/CN=$(ours network) VPN CA" -out "$work/foreign.crt"
+		    -key "$work/foreign.key" -days 1 -subj "/CN=$s_network VPN CA" -out "$work/foreign.crt"
 		make_certificate "$1-foreign" "$work/foreign" "$work/stranger.crt"
 		with_credentials stranger "$work/stranger.crt" "$work/$1-foreign.key" "$1"
 		shut_out "$_topic" "no access with a certificate of a foreign CA"
@@ -159,9 +159,9 @@ verify_strangers()
 
 verify_passwords()
 {
-	[ "$(ours access)" != certificate ] || return 0
+	[ "$s_access" != certificate ] || return 0
 	set -- "$1" "$2" ''
-	[ "$(ours access)" = password ] || set -- "$1" "$2" "--cert $work/$1.crt
+	[ "$s_access" = password ] || set -- "$1" "$2" "--cert $work/$1.crt
 --key $work/$1.key"
 	identity stranger ${3:+"$3"}
 	shut_out "$2" "no access without a password"
@@ -183,7 +183,7 @@ verify_tls()
 		return
 	}
 	set -- -connect "$(url_host "$host"):$port" -tls1_1 -cipher 'ALL:@SECLEVEL=0'
-	[ "$(ours access)" = password ] ||
+	[ "$s_access" = password ] ||
 	    set -- "$@" -cert "$work/$first.crt" -key "$work/$first.key"
 	limited 5 openssl s_client "$@" >"$work/tls" 2>&1 || :
 	if grep -q -i 'alert protocol version\|tlsv1 alert\|wrong version\|unsupported protocol' "$work/tls"; then
@@ -233,7 +233,7 @@ is_wanted()
 	*) return 1 ;;
 	esac
 	_at=$(readable_address "${1%:*}")
-	for _listen in $(of_broker listen); do
+	for _listen in $b_listen; do
 		[ "${1##*:}" = "$(printf %04X "${_listen##*:}")" ] || continue
 		_bind=$(bind_of "$_listen")
 		case $_bind/$_at in
@@ -248,8 +248,7 @@ is_wanted()
 # From its own host the kernel tells all of them.
 verify_listeners()
 {
-	_listens=$(of_broker listen | tr '\n' ' ')
-	_pid=$(broker_pid "$(of_broker listen | head -n 1)")
+	_pid=$(broker_pid "${b_listen%% *}")
 	if [ -z "$_pid" ]; then
 		verify_ports_from_here
 		return
@@ -260,9 +259,9 @@ verify_listeners()
 		is_wanted "$_one" || _extra="$_extra, $(readable "$_one")"
 	done <"$work/listens"
 	if [ -z "$_extra" ]; then
-		pass "the broker listens on nothing but ${_listens% }"
+		pass "the broker listens on nothing but $b_listen"
 	else
-		fail "the broker listens on nothing but ${_listens% }: it does on${_extra#,}"
+		fail "the broker listens on nothing but $b_listen: it does on${_extra#,}"
 	fi
 }
 
@@ -360,6 +359,7 @@ run_verify()
 	require_ca
 	need "$vpnctl" mosquitto_pub mosquitto_sub
 	[ -f "$pki/broker/settings" ] || die "there is no broker yet: first 'mqtt-vpn-pki broker mosquitto'"
+	load_broker
 	verify_options "$@"
 	check_clock
 	# shellcheck disable=SC2086 # lists
