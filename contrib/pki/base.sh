@@ -249,9 +249,3 @@ list_of()
 	done
 	printf '}'
 )
-
-# A fraction of a second, where sleep knows such.
-nap()
-{
-	sleep 0.1 2>/dev/null || sleep 1
-}

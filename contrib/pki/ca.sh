@@ -170,11 +170,21 @@ days_left()
 	{ print day($1) - day($2) }'
 )
 
-# names_of CERTIFICATE: its SAN, as openssl wants it back: "DNS:a,IP:1.2.3.4".
+# names_of CERTIFICATE: its SAN, "DNS:a,IP:1.2.3.4".
 names_of()
 {
 	openssl x509 -in "$1" -noout -ext subjectAltName 2>/dev/null |
 	    sed -n 's/^ *//; s/IP Address:/IP:/g; s/, /,/g; /^[DI]/p'
+}
+
+# is_for CERTIFICATE NAME: whether a client that connects to NAME takes it.
+is_for()
+{
+	if is_ipv4 "$2" || is_ipv6 "$2"; then
+		openssl x509 -in "$1" -noout -checkip "$2"
+	else
+		openssl x509 -in "$1" -noout -checkhost "$2"
+	fi 2>/dev/null | grep -q 'does match'
 }
 
 # same_key CERTIFICATE KEY

@@ -192,10 +192,10 @@ check_servers()
 		[ -f "$_names" ] || continue
 		_server=$(head -n 1 "$_names")
 		check_certificate "$_server" "${_names%/names}/server.crt" "${_names%/names}/server.key"
-		# shellcheck disable=SC2046 # a list
-		_wanted=$(subject_names_of $(cat "$_names"))
-		[ "$(names_of "${_names%/names}/server.crt")" = "$_wanted" ] ||
-		    problem "$_server: its certificate is not for $_wanted: mqtt-vpn-pki server $(tr '\n' ' ' <"$_names")"
+		while read -r _name; do
+			is_for "${_names%/names}/server.crt" "$_name" ||
+			    problem "$_server: its certificate is not for $_name: mqtt-vpn-pki server $(tr '\n' ' ' <"$_names")"
+		done <"$_names"
 	done
 }
 

@@ -5,6 +5,21 @@
 
 background=
 
+# A fraction of a second, where sleep knows such.
+if sleep 0.03 2>/dev/null; then
+	naps_a_second=30
+else
+	naps_a_second=1
+fi
+nap()
+{
+	if [ "$naps_a_second" -eq 1 ]; then
+		sleep 1
+	else
+		sleep 0.03
+	fi
+}
+
 end_background()
 {
 	for _pid in $background; do
@@ -20,7 +35,7 @@ limited()
 	shift
 	"$@" </dev/null &
 	_child=$!
-	_left=$((_seconds * 10))
+	_left=$((_seconds * naps_a_second))
 	while kill -0 "$_child" 2>/dev/null; do
 		if [ "$_left" -eq 0 ]; then
 			kill "$_child" 2>/dev/null || :
@@ -91,7 +106,7 @@ hang_up()
 # hears TEXT [SECONDS]: whether that has arrived, or does so in time.
 hears()
 {
-	_left=$((${2:-3} * 10))
+	_left=$((${2:-3} * naps_a_second))
 	until grep -q -F -e "$1" "$work/heard"; do
 		[ "$_left" -gt 0 ] || return 1
 		_left=$((_left - 1))
@@ -103,7 +118,7 @@ hears()
 ready()
 {
 	_tries=0
-	while [ "$_tries" -lt 20 ]; do
+	while [ "$_tries" -lt 100 ]; do
 		publish "$1" "$2" ready || :
 		! grep -q ' ready$' "$work/heard" || return 0
 		_tries=$((_tries + 1))
