@@ -1,7 +1,9 @@
 /*
  * What is known of brokers that others run: the limits that they publish, and the settings that
  * keep to them. Where they write KB or MB it is taken as 1000 or 1000000 bytes, so that it holds
- * however they meant it.
+ * however they meant it. Of what they allow in a second, a tenth may be used at once, and one
+ * message may be on credit (pacer.h); with the messages that never wait, all of that fits into any
+ * second.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -31,8 +33,8 @@ static const struct profile profiles[] = {
     [PROFILE_NONE] = {0},
     [PROFILE_AWS_IOT] = {.keepalive_s = 60,
 	.max_message = 128000,
-	.max_rate = 100,
-	.max_bandwidth = 512000,
+	.max_rate = 80,
+	.max_bandwidth = 380000,
 	.https_alpn = "x-amzn-mqtt-ca",
 	.client_id = 128,
 	.topic = 256,
@@ -40,13 +42,13 @@ static const struct profile profiles[] = {
 	.subscriptions = 50},
     [PROFILE_EMQX_SERVERLESS] = {.keepalive_s = 60,
 	.max_message = 1000000,
-	.max_rate = 10,
+	.max_rate = 8,
 	.slashes = 9,
 	.subscriptions = 10},
     [PROFILE_AZURE_EVENT_GRID] = {.keepalive_s = 60,
 	.max_message = 512000,
-	.max_rate = 1000,
-	.max_bandwidth = 1000000,
+	.max_rate = 800,
+	.max_bandwidth = 800000,
 	.client_id = 128,
 	.topic = 256,
 	.slashes = 7,
@@ -55,7 +57,7 @@ static const struct profile profiles[] = {
     [PROFILE_HIVEMQ] = {.keepalive_s = 60, .max_message = 60000, .max_rate = 100},
     [PROFILE_SHIFTR] = {.keepalive_s = 60,
 	.max_message = 64000,
-	.max_rate = 25,
+	.max_rate = 20,
 	.protocol = PROTOCOL_311,
 	.client_id = 64,
 	.topic = 128,

@@ -173,12 +173,12 @@ static const struct {
 } profiles[] = {
     {"none", {.keepalive_s = 60}},
     {"aws-iot",
-	{.keepalive_s = 60, .max_message = 128000, .max_rate = 100, .max_bandwidth = 512000}},
-    {"emqx-serverless", {.keepalive_s = 60, .max_message = 1000000, .max_rate = 10}},
+	{.keepalive_s = 60, .max_message = 128000, .max_rate = 80, .max_bandwidth = 380000}},
+    {"emqx-serverless", {.keepalive_s = 60, .max_message = 1000000, .max_rate = 8}},
     {"azure-event-grid",
-	{.keepalive_s = 60, .max_message = 512000, .max_rate = 1000, .max_bandwidth = 1000000}},
+	{.keepalive_s = 60, .max_message = 512000, .max_rate = 800, .max_bandwidth = 800000}},
     {"hivemq", {.keepalive_s = 60, .max_message = 60000, .max_rate = 100}},
-    {"shiftr", {.keepalive_s = 60, .max_message = 64000, .max_rate = 25, .protocol = PROTOCOL_311}},
+    {"shiftr", {.keepalive_s = 60, .max_message = 64000, .max_rate = 20, .protocol = PROTOCOL_311}},
 };
 
 START_TEST(settings_of_a_profile_stand_for_those_not_given)

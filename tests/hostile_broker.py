@@ -8,6 +8,7 @@ SPDX-License-Identifier: ISC
 """
 
 import argparse
+import collections
 import itertools
 import random
 import socket
@@ -119,6 +120,9 @@ class Session:
         self.sock = sock
         self.number = number
         self.version = 4
+        self.keepalive = 0
+        self.client_id = ""
+        self.recent = collections.deque()  # of the last second: when, how many bytes
         self.topics = []
         self.bytes_sent = 0
         self.send_lock = threading.Lock()
@@ -191,10 +195,10 @@ class Session:
     def take_connect(self, body):
         _name, rest = self.take_string(body)
         self.version = rest[0]
-        keepalive = struct.unpack("!H", rest[2:4])[0]
-        client_id, _ = self.take_string(self.skip_properties(rest[4:]))
-        say(f"{self.number}: CONNECT version={self.version} client={client_id} "
-            f"keepalive={keepalive}")
+        self.keepalive = struct.unpack("!H", rest[2:4])[0]
+        self.client_id, _ = self.take_string(self.skip_properties(rest[4:]))
+        say(f"{self.number}: CONNECT version={self.version} client={self.client_id} "
+            f"keepalive={self.keepalive}")
         self.broker.connect(self)
 
     def parse_subscribe(self, body):
@@ -523,6 +527,64 @@ class Retained(Broker):
             session.send_publish(topic, b"an old packet", 1)
 
 
+class Limited(Broker):
+    """Hosted brokers: each limit is NAME=NUMBER, or NAME=WORD for the last two. The end of a
+    connection that goes beyond one is told as "over the limit"."""
+
+    summary = """keeps limits: payload, rate, bandwidth (a second), filters (of a SUBSCRIBE),
+                   subscriptions (of a connection), topic, slashes, client-id, keepalive-min,
+                   keepalive-max; version (of CONNECT), alpn"""
+
+    def __init__(self, args):
+        super().__init__(args)
+        self.limits = dict(word.split("=") for word in args.arguments)
+        if "alpn" in self.limits:
+            self.tls.set_alpn_protocols([self.limits["alpn"]])
+
+    def most(self, name, value):
+        limit = int(self.limits.get(name, value))
+        if value > limit:
+            self.refuse(f"{value} {name}, of {limit}")
+
+    @staticmethod
+    def refuse(text):
+        raise Closed(f"over the limit: {text}")
+
+    def connect(self, session):
+        if "alpn" in self.limits and session.sock.selected_alpn_protocol() != self.limits["alpn"]:
+            self.refuse(f"ALPN {session.sock.selected_alpn_protocol()}")
+        if session.version != int(self.limits.get("version", session.version)):
+            session.send(packet(CONNACK, b"\0\1"))
+            self.refuse(f"version {session.version}")
+        if session.keepalive < int(self.limits.get("keepalive-min", 0)):
+            self.refuse(f"keepalive {session.keepalive}")
+        self.most("keepalive-max", session.keepalive)
+        self.most("client-id", len(session.client_id))
+        super().connect(session)
+
+    def subscribe(self, session, packet_id, topics):
+        self.most("filters", len(topics))
+        self.most("subscriptions", len(session.topics))
+        for topic in topics:
+            self.check_topic(topic)
+        super().subscribe(session, packet_id, topics)
+
+    def check_topic(self, topic):
+        self.most("topic", len(topic))
+        self.most("slashes", topic.count("/"))
+
+    def publish(self, session, topic, payload):
+        now = time.monotonic()
+        session.recent.append((now, len(topic) + len(payload)))
+        while session.recent[0][0] <= now - 1:
+            session.recent.popleft()
+        self.check_topic(topic)
+        self.most("payload", len(payload))
+        self.most("rate", len(session.recent))
+        self.most("bandwidth", sum(size for _, size in session.recent))
+        super().publish(session, topic, payload)
+
+
 class Messages(Broker):
     summary = "the payloads given in hex, each on the client's first topic"
 
@@ -564,6 +626,7 @@ CASES = {
     "flood-qos1": FloodQos1,
     "bad-publish": BadPublish,
     "retained": Retained,
+    "limited": Limited,
     "messages": Messages,
     "slow-reader": SlowReader,
 }
