@@ -12,42 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoff.h"
-#include "keytree.h"
-#include "rekey.h"
+#include "member_internal.h"
 #include "util.h"
-#include "wheel.h"
 
 /* So much before its time is over it joins again: a twentieth, and no more than this. */
 #define REJOIN_PARTS 20
 #define REJOIN_MAX_MS (600 * 1000)
-
-struct member {
-	struct member_params params;
-	struct member_callbacks callbacks;
-	char group[KEYMSG_GROUP_MAX + 1];
-	uint8_t verify_key[AEAD_KEY_LEN];
-	struct prefix prefixes[KEYMSG_PREFIXES_MAX];
-	enum member_state state;
-	struct groupkey keys;
-	struct keytree_path path;
-	struct rekey_collection collection;
-	uint8_t server_key[AEAD_KEY_LEN];
-	uint32_t sender;
-	bool has_server_key;
-	uint64_t server_ahead_ms; /* of our clock; wraps around where it is behind */
-
-	/* the question that waits for its answer; 0: none */
-	enum keymsg_type question;
-	uint32_t request, last_request;
-	uint32_t renewal;  /* the request that a renewal is */
-	uint64_t asked_ms; /* for the first time: what comes may answer that */
-	struct backoff backoff;
-	struct wheel_timer retry, rejoin, renew;
-
-	uint64_t lease_ms, lease_until_ms, lease_asked_ms, nonce;
-	uint64_t hinted_ms;
-};
 
 /* What the parameters point to is ours from now on. */
 static void
@@ -102,8 +72,8 @@ member_free(struct member *m)
 
 /* Saying. */
 
-static void
-begin(const struct member *m, struct keymsg *k, enum keymsg_type type, uint32_t request)
+void
+member_begin(const struct member *m, struct keymsg *k, enum keymsg_type type, uint32_t request)
 {
 	memset(k, 0, sizeof(*k));
 	k->type = type;
@@ -112,8 +82,8 @@ begin(const struct member *m, struct keymsg *k, enum keymsg_type type, uint32_t 
 	memcpy(k->group, m->group, sizeof(k->group));
 }
 
-static void
-say(struct member *m, const struct keymsg *k)
+void
+member_say(struct member *m, const struct keymsg *k)
 {
 	uint8_t message[KEYMSG_MAX];
 	size_t len = keymsg_write(k, message, sizeof(message));
@@ -149,7 +119,7 @@ say_question(struct member *m, uint64_t now_ms)
 {
 	struct keymsg k;
 
-	begin(m, &k, m->question, m->request);
+	member_begin(m, &k, m->question, m->request);
 	if (m->question == KEYMSG_JOIN) {
 		add_wishes(&k, m);
 	} else if (m->question == KEYMSG_CATCH_UP) {
@@ -158,7 +128,7 @@ say_question(struct member *m, uint64_t now_ms)
 	}
 	wheel_set(m->params.wheel, &m->retry, now_ms + backoff_next(&m->backoff, aead_random_u32()),
 	    on_retry, m);
-	say(m, &k);
+	member_say(m, &k);
 }
 
 static void
@@ -229,45 +199,6 @@ member_saw_ahead(struct member *m, uint64_t now_ms)
 	ask(m, KEYMSG_CATCH_UP, now_ms);
 }
 
-void
-member_look_up(struct member *m, const struct addr *a, uint32_t sender)
-{
-	struct keymsg k;
-
-	begin(m, &k, KEYMSG_LOOK_UP, 0);
-	if (a != NULL) {
-		k.has |= KEYMSG_HAS(KEYMSG_ADDRESS);
-		k.address = *a;
-	} else {
-		k.has |= KEYMSG_HAS(KEYMSG_SENDER);
-		k.sender = sender;
-	}
-	say(m, &k);
-}
-
-void
-member_look_up_route(struct member *m, const struct prefix *network)
-{
-	struct keymsg k;
-
-	begin(m, &k, KEYMSG_LOOK_UP, 0);
-	k.has |= KEYMSG_HAS(KEYMSG_PREFIX);
-	k.prefixes[0] = *network;
-	k.prefix_count = 1;
-	say(m, &k);
-}
-
-static void
-ask_for_routes(struct member *m)
-{
-	struct keymsg k;
-
-	if (m->callbacks.routes == NULL)
-		return;
-	begin(m, &k, KEYMSG_LIST, 0);
-	say(m, &k);
-}
-
 /* The lease. */
 
 static void on_renew(void *arg, uint64_t now_ms);
@@ -292,7 +223,7 @@ take_lease(struct member *m, const struct keymsg *k, uint64_t asked_ms, uint64_t
 		m->lease_until_ms = asked_ms + m->lease_ms;
 	m->server_ahead_ms = k->time_ms - now_ms;
 	wheel_set(m->params.wheel, &m->renew, asked_ms + renewal_ms(m), on_renew, m);
-	ask_for_routes(m);
+	member_ask_for_routes(m);
 }
 
 static void
@@ -303,7 +234,7 @@ on_renew(void *arg, uint64_t now_ms)
 
 	groupkey_forget_old(&m->keys, member_time(m, now_ms));
 	m->renewal = next_request(m);
-	begin(m, &k, KEYMSG_RENEW, m->renewal);
+	member_begin(m, &k, KEYMSG_RENEW, m->renewal);
 	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE);
 	k.epoch = groupkey_newest(&m->keys);
 	aead_random(&m->nonce, sizeof(m->nonce));
@@ -312,7 +243,7 @@ on_renew(void *arg, uint64_t now_ms)
 	/* Again soon, until the answer comes and sets it further off. */
 	wheel_set(m->params.wheel, &m->renew,
 	    now_ms + m->lease_ms / MEMBER_LEASE_PARTS / 10 + MEMBER_LEASE_RETRY_MS, on_renew, m);
-	say(m, &k);
+	member_say(m, &k);
 }
 
 static void
