@@ -275,6 +275,11 @@ void native_drop_look_ups(struct native *n);
 /* Nobody is who he was. */
 void native_forget_roster(struct native *n);
 
+/* native_past.c */
+void native_remember(struct native_group *g, const struct groupwire_other *o);
+/* A new one, with the same id as one that was remembered, goes on where that was. */
+void native_resume(struct native_group *g, struct groupwire_other *o);
+
 /* native_group_receive.c */
 void native_receive_group(struct native *n, const struct native_arrival *a);
 /* Returns false if it cannot be opened yet: then it has asked for what is missing. */

@@ -69,41 +69,13 @@ leave_chain(struct native *n, struct native_lane *l)
 		*at = l->pair->next;
 }
 
-/* What it sent must not be taken once more if it comes back with the same id. */
-static void
-remember(struct native_group *g, const struct groupwire_other *o)
-{
-	if (o->id == 0)
-		return;
-	g->past[g->next_past] = (struct native_past){
-	    .id = o->id, .one = o->one.next, .all = o->all.next, .has_floor = o->has_floor};
-	g->next_past = (g->next_past + 1) % NATIVE_PAST_MAX;
-}
-
-/* The latest memory of it counts. */
-static void
-resume(const struct native_group *g, struct groupwire_other *o)
-{
-	for (size_t i = 1; i <= NATIVE_PAST_MAX; i++) {
-		const struct native_past *past =
-		    &g->past[(g->next_past + NATIVE_PAST_MAX - i) % NATIVE_PAST_MAX];
-
-		if (past->id != o->id)
-			continue;
-		replay_init(&o->one, past->one);
-		if (past->has_floor)
-			groupwire_other_set_floor(o, past->all);
-		return;
-	}
-}
-
 void
 native_free_pair(struct native *n, struct native_lane *l)
 {
 	if (l->pair == NULL)
 		return;
 	leave_chain(n, l);
-	remember(n->group, &l->pair->other);
+	native_remember(n->group, &l->pair->other);
 	wheel_cancel(n->shared.wheel, &l->pair->expiry);
 	groupwire_other_clear(&l->pair->other);
 	free(l->pair);
@@ -395,11 +367,13 @@ pair_up(struct native *n, struct native_lane *l, const struct keymsg *m, uint64_
 	struct addr member = network_control_addr(m->public_key);
 	struct native_pair *pair = l->pair;
 
+	/* An answer that the broker has held back may give it the id that it had before. */
+	native_remember(n->group, &pair->other);
 	leave_chain(n, l);
 	if (groupwire_other_init(&pair->other, n->network->private_key, m->public_key, m->sender,
 		is_signing ? m->verify_key : NULL) == -1)
 		return -1;
-	resume(n->group, &pair->other);
+	native_resume(n->group, &pair->other);
 	pair->next = *chain_of(n, m->sender);
 	*chain_of(n, m->sender) = l;
 	pair->since_ms = now_ms;

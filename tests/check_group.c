@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "groupkey.h"
+#include "keymsg.h"
 #include "member.h"
 #include "native_world.h"
 #include "util.h"
@@ -330,6 +331,82 @@ START_TEST(replay_after_sender_restart)
 }
 END_TEST
 
+/* The broker can hold back what the key server says, as long as its session lasts. */
+static void
+tell_late(struct world_node *n, const struct keymsg *m)
+{
+	native_take_entry(n->native, m, w.now_ms);
+}
+
+static void
+refuse_late(struct world_node *n, const struct world_node *other)
+{
+	struct keymsg m = {.type = KEYMSG_REFUSED,
+	    .has = KEYMSG_HAS(KEYMSG_ADDRESS),
+	    .address = *world_addr(other)};
+
+	tell_late(n, &m);
+}
+
+START_TEST(replay_after_an_entry_of_before)
+{
+	struct world_message *one, *all;
+	struct keymsg before, now;
+
+	acquaint();
+	one = hold_packet(a, b, "one");
+	all = hold_broadcast(a, "all");
+	world_give(b, one);
+	world_give(b, all);
+	world_make_entry(a, &before);
+	world_stop(a);
+	world_start(a);
+	world_settle(&w);
+	ck_assert(world_passes(&w, a, b));
+	world_make_entry(a, &now);
+	for (int i = 0; i < 1000; i++) {
+		tell_late(b, &before);
+		tell_late(b, &now);
+	}
+	tell_late(b, &before);
+	world_give(b, one);
+	world_give(b, all);
+	world_pass(&w, 5000);
+	ck_assert_uint_eq(world_got(b, "one"), 1);
+	ck_assert_uint_eq(world_got(b, "all"), 1);
+	ck_assert(world_passes(&w, a, b));
+	free(one);
+	free(all);
+}
+END_TEST
+
+START_TEST(replay_after_being_forgotten_again_and_again)
+{
+	struct world_message *one, *all;
+	struct keymsg m;
+
+	acquaint();
+	one = hold_packet(a, b, "one");
+	all = hold_broadcast(a, "all");
+	world_give(b, one);
+	world_give(b, all);
+	world_make_entry(a, &m);
+	for (int i = 0; i < 3; i++) {
+		refuse_late(b, a);
+		ck_assert_ptr_null(peer_by_address(b->peers, world_addr(a)));
+		tell_late(b, &m);
+		world_give(b, one);
+		world_give(b, all);
+		world_settle(&w);
+		ck_assert_uint_eq(world_got(b, "one"), 1);
+		ck_assert_uint_eq(world_got(b, "all"), 1);
+	}
+	ck_assert(world_passes(&w, a, b));
+	free(one);
+	free(all);
+}
+END_TEST
+
 START_TEST(newcomer_cannot_be_given_what_was_read_before_it_came)
 {
 	struct world_message *old, *new;
@@ -586,6 +663,8 @@ main(void)
 	tcase_add_test(t, replay_immediate);
 	tcase_add_test(t, replay_after_receiver_restart);
 	tcase_add_test(t, replay_after_sender_restart);
+	tcase_add_test(t, replay_after_an_entry_of_before);
+	tcase_add_test(t, replay_after_being_forgotten_again_and_again);
 	tcase_add_test(t, newcomer_cannot_be_given_what_was_read_before_it_came);
 	tcase_add_test(t, message_is_of_no_use_at_another_topic);
 	tcase_add_test(t, bitflip_every_byte);

@@ -132,6 +132,9 @@ void world_renew(struct world *w);
 void world_evict(struct world_node *n);
 /* n hears of the present epoch. */
 void world_catch_up(struct world_node *n);
+/* What the key server says of other now. */
+struct keymsg;
+void world_make_entry(const struct world_node *other, struct keymsg *m);
 
 /* Of the node's first address. */
 const struct addr *world_addr(const struct world_node *n);

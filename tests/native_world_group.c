@@ -160,25 +160,35 @@ is_meant(const struct world_node *n, const struct keymsg *asked)
 	return false;
 }
 
+void
+world_make_entry(const struct world_node *other, struct keymsg *m)
+{
+	uint64_t granted_s = other->world->server.granted_s;
+
+	*m = (struct keymsg){.type = KEYMSG_ENTRY};
+	m->has = KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_PUBLIC_KEY) |
+		 KEYMSG_HAS(KEYMSG_NAME) | KEYMSG_HAS(KEYMSG_PREFIX) | KEYMSG_HAS(KEYMSG_GRANTED) |
+		 (other->self.is_signing ? KEYMSG_HAS(KEYMSG_VERIFY_KEY) : 0);
+	m->sender = other->sender;
+	m->granted_s = granted_s != 0 ? granted_s : UINT32_MAX;
+	memcpy(m->public_key, other->network.public_key, AEAD_KEY_LEN);
+	memcpy(m->verify_key, other->self.verify_key, AEAD_KEY_LEN);
+	m->name[0] = (char)('a' + other->number);
+	m->prefix_count = WORLD_ADDRS;
+	for (int i = 0; i < WORLD_ADDRS; i++)
+		m->prefixes[i] = (struct prefix){
+		    .addr = other->addrs[i].addr, .len = addr_bits(&other->addrs[i].addr)};
+}
+
 static void
 tell_of(struct world_node *n, const struct world_node *other, const struct keymsg *asked)
 {
-	struct keymsg m = {.type = KEYMSG_ENTRY, .request = asked->request};
+	struct keymsg m;
 
-	m.has = (asked->has & (KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_ADDRESS))) |
-		KEYMSG_HAS(KEYMSG_SENDER) | KEYMSG_HAS(KEYMSG_PUBLIC_KEY) |
-		KEYMSG_HAS(KEYMSG_NAME) | KEYMSG_HAS(KEYMSG_PREFIX) | KEYMSG_HAS(KEYMSG_GRANTED) |
-		(other->self.is_signing ? KEYMSG_HAS(KEYMSG_VERIFY_KEY) : 0);
+	world_make_entry(other, &m);
+	m.request = asked->request;
+	m.has |= asked->has & KEYMSG_HAS(KEYMSG_ADDRESS);
 	m.address = asked->address;
-	m.sender = other->sender;
-	m.granted_s = n->world->server.granted_s != 0 ? n->world->server.granted_s : UINT32_MAX;
-	memcpy(m.public_key, other->network.public_key, AEAD_KEY_LEN);
-	memcpy(m.verify_key, other->self.verify_key, AEAD_KEY_LEN);
-	m.name[0] = (char)('a' + other->number);
-	m.prefix_count = WORLD_ADDRS;
-	for (int i = 0; i < WORLD_ADDRS; i++)
-		m.prefixes[i] = (struct prefix){
-		    .addr = other->addrs[i].addr, .len = addr_bits(&other->addrs[i].addr)};
 	give(n, &m);
 }
 
