@@ -290,14 +290,11 @@ install(struct member *m, uint32_t epoch, uint64_t from_ms)
 }
 
 static void
-on_joined(struct member *m, const struct keymsg *k, uint64_t now_ms)
+let_in(struct member *m, const struct keymsg *k, uint64_t now_ms)
 {
 	bool fresh = k->sender != m->sender;
 	uint64_t asked_ms = m->asked_ms;
 
-	if (k->request != m->request ||
-	    (m->question != KEYMSG_JOIN && m->question != KEYMSG_CATCH_UP))
-		return;
 	answered(m);
 	m->state = MEMBER_IN;
 	m->sender = k->sender;
@@ -343,6 +340,25 @@ start_over(struct member *m, const char *reason, uint64_t now_ms)
 	m->state = MEMBER_JOINING;
 	m->callbacks.out(m->callbacks.arg, reason);
 	ask(m, KEYMSG_JOIN, now_ms);
+}
+
+/*
+ * A change may have overtaken the answer, if the broker has held that back: its path leads nowhere,
+ * and the next answer does not. And who catches up keeps its sender id: the one that is told is of
+ * whoever else has joined with our key, and counts under it already.
+ */
+static void
+on_joined(struct member *m, const struct keymsg *k, uint64_t now_ms)
+{
+	if (k->request != m->request ||
+	    (m->question != KEYMSG_JOIN && m->question != KEYMSG_CATCH_UP))
+		return;
+	if (k->epoch < groupkey_newest(&m->keys))
+		m->request = next_request(m);
+	else if (m->question == KEYMSG_CATCH_UP && k->sender != m->sender)
+		start_over(m, "another node has joined with our private key", now_ms);
+	else
+		let_in(m, k, now_ms);
 }
 
 /* Not let in: perhaps later, and the question goes on being asked. */

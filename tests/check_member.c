@@ -303,6 +303,62 @@ START_TEST(member_keeps_the_longer_lease)
 }
 END_TEST
 
+/* The path of an answer that a change has overtaken would make a wrong key of the next change, and
+ * none to notice it by. */
+START_TEST(member_takes_no_path_of_before_a_change)
+{
+	memset(&held, 0, sizeof(held));
+	held.open = true;
+	held.question = KEYMSG_CATCH_UP;
+	world.say = say_once;
+	world.ks.callbacks.send = hold;
+	begin(_i);
+	join_all();
+	held.open = false;
+	held.len = 0;
+	member_saw_ahead(world.sides[0].m, world.ks.now_ms);
+	ck_assert_uint_gt(held.len, 0);
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+	held.open = true;
+	member_world_tell(&world, "a", held.answer, held.len);
+	pass(2000);
+	expect_all_read();
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+	pass(8000);
+	expect_all_read();
+	pass(MINUTE);
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+	pass(8000);
+	expect_all_read();
+}
+END_TEST
+
+/* Each has counted from 0 under the id that it got: one of both would use keys and counters twice.
+ */
+START_TEST(member_takes_no_id_of_another_with_its_key)
+{
+	struct member_side *one = &world.sides[0], *other = &world.sides[1];
+	uint32_t id;
+
+	begin(_i);
+	join_all();
+	other->name = one->name;
+	member_leave(other->m, world.ks.now_ms);
+	pass(5000);
+	member_join(other->m, world.ks.now_ms);
+	pass(5000);
+	id = member_sender(other->m);
+	ck_assert_uint_ne(id, 0);
+	member_saw_ahead(one->m, world.ks.now_ms);
+	ck_assert_uint_ne(member_sender(one->m), id);
+	ck_assert_str_eq(one->reason, "another node has joined with our private key");
+	pass(5000);
+	ck_assert_int_eq(member_state(one->m), MEMBER_IN);
+	ck_assert_uint_ne(member_sender(one->m), id);
+	ck_assert_uint_eq(member_sender(other->m), id);
+}
+END_TEST
+
 START_TEST(member_lives_on_for_its_lease_without_the_server)
 {
 	begin(_i);
@@ -594,6 +650,8 @@ member_tests(void)
 	add_for_each_method(tc, member_renews_a_lease_that_was_long_on_its_way);
 	add_for_each_method(tc, member_takes_no_lease_for_another_question);
 	add_for_each_method(tc, member_keeps_the_longer_lease);
+	add_for_each_method(tc, member_takes_no_path_of_before_a_change);
+	add_for_each_method(tc, member_takes_no_id_of_another_with_its_key);
 	add_for_each_method(tc, member_lives_on_for_its_lease_without_the_server);
 	add_for_each_method(tc, member_joins_again_before_its_time_is_over);
 	add_for_each_method(tc, member_leaves);
