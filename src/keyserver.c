@@ -49,6 +49,15 @@ being_put_out(const struct keyserver_state *g, const char *member)
 	return r != NULL && r->type == KEYMSG_EVICTED ? r->reason : NULL;
 }
 
+/* It goes by an id that nobody finds it by, and would not know: two nodes have one key, or the
+ * broker has brought a join of before. */
+static bool
+is_another(const struct keystore_member *in, const struct keymsg *m)
+{
+	return m->type == KEYMSG_RENEW && (m->has & KEYMSG_HAS(KEYMSG_SENDER)) != 0 &&
+	       m->sender != in->sender;
+}
+
 static void
 serve(struct keyserver_state *g, const struct keyserver_member *s, const struct keymsg *m,
     uint64_t now_ms)
@@ -66,6 +75,9 @@ serve(struct keyserver_state *g, const struct keyserver_member *s, const struct 
 		keyserver_schedule(g, now_ms);
 	} else if (in == NULL || in->until_ms <= keyserver_time(g->ks)) {
 		keyserver_refuse(g->ks, member, g->kept.name, m->request, "not a member now");
+	} else if (is_another(in, m)) {
+		keyserver_refuse(g->ks, member, g->kept.name, m->request,
+		    "another node has joined with this private key");
 	} else if (m->type == KEYMSG_CATCH_UP) {
 		keyserver_send_joined(g, in, m->request);
 	} else if (m->type == KEYMSG_RENEW) {

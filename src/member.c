@@ -235,8 +235,9 @@ on_renew(void *arg, uint64_t now_ms)
 	groupkey_forget_old(&m->keys, member_time(m, now_ms));
 	m->renewal = next_request(m);
 	member_begin(m, &k, KEYMSG_RENEW, m->renewal);
-	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE);
+	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE) | KEYMSG_HAS(KEYMSG_SENDER);
 	k.epoch = groupkey_newest(&m->keys);
+	k.sender = m->sender;
 	aead_random(&m->nonce, sizeof(m->nonce));
 	k.nonce = m->nonce;
 	m->lease_asked_ms = now_ms;

@@ -338,17 +338,18 @@ END_TEST
 START_TEST(member_takes_no_id_of_another_with_its_key)
 {
 	struct member_side *one = &world.sides[0], *other = &world.sides[1];
+	const struct member_params params = {.wheel = world.ks.wheel, .group = "home"};
 	uint32_t id;
 
 	begin(_i);
 	join_all();
 	other->name = one->name;
-	member_leave(other->m, world.ks.now_ms);
-	pass(5000);
+	member_world_renew(other, &params);
 	member_join(other->m, world.ks.now_ms);
 	pass(5000);
 	id = member_sender(other->m);
 	ck_assert_uint_ne(id, 0);
+	ck_assert_uint_ne(member_sender(one->m), id);
 	member_saw_ahead(one->m, world.ks.now_ms);
 	ck_assert_uint_ne(member_sender(one->m), id);
 	ck_assert_str_eq(one->reason, "another node has joined with our private key");
@@ -356,6 +357,27 @@ START_TEST(member_takes_no_id_of_another_with_its_key)
 	ck_assert_int_eq(member_state(one->m), MEMBER_IN);
 	ck_assert_uint_ne(member_sender(one->m), id);
 	ck_assert_uint_eq(member_sender(other->m), id);
+}
+END_TEST
+
+/* The broker brings a join a second time, when it has got another id: nobody could find it. */
+START_TEST(member_does_not_go_on_under_an_id_that_is_not_its_own_any_more)
+{
+	struct keymsg k = {.type = KEYMSG_JOIN,
+	    .request = 12345,
+	    .has = KEYMSG_HAS(KEYMSG_GROUP) | KEYMSG_HAS(KEYMSG_WANTED),
+	    .group = "home"};
+	uint8_t message[KEYMSG_MAX];
+	size_t len = keymsg_write(&k, message, sizeof(message));
+
+	begin(_i);
+	join_all();
+	keyserver_receive(world.ks.server, "a", message, len, world.ks.now_ms);
+	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 10000);
+	ck_assert_uint_eq(world.sides[0].fresh, 2);
+	member_look_up(world.sides[1].m, NULL, member_sender(world.sides[0].m));
+	ck_assert_int_eq(world.sides[1].entry.type, KEYMSG_ENTRY);
+	expect_all_read();
 }
 END_TEST
 
@@ -652,6 +674,7 @@ member_tests(void)
 	add_for_each_method(tc, member_keeps_the_longer_lease);
 	add_for_each_method(tc, member_takes_no_path_of_before_a_change);
 	add_for_each_method(tc, member_takes_no_id_of_another_with_its_key);
+	add_for_each_method(tc, member_does_not_go_on_under_an_id_that_is_not_its_own_any_more);
 	add_for_each_method(tc, member_lives_on_for_its_lease_without_the_server);
 	add_for_each_method(tc, member_joins_again_before_its_time_is_over);
 	add_for_each_method(tc, member_leaves);
