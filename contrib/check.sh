@@ -122,6 +122,8 @@ through_proxy()
 		# shellcheck disable=SC2016 # it is make that knows the list
 		make -j4 check TESTS='$(TUNNEL_TESTS)' WIRE="$wire" PROXY=yes || verdicts=1
 	done
+	# shellcheck disable=SC2016
+	make -j4 check TESTS='$(GROUP_TUNNEL_TESTS)' WIRE=group PROXY=yes || verdicts=1
 	return "$verdicts"
 }
 
@@ -236,7 +238,7 @@ fi
 if [ -n "$quick" ]; then
 	phase "Compile everything with clang" compiled_by_clang
 elif [ -z "$brokers" ]; then
-	phase "The tunnel on the native wire, psk and pubkey, through a proxy" through_proxy
+	phase "The tunnel on the native wire, psk, pubkey and group, through a proxy" through_proxy
 	phase "Make the tarball, build and test from it" distribution
 	phase "Every test under AddressSanitizer and UndefinedBehaviorSanitizer" sanitized
 	phase "Ping, fail-over and reload under valgrind" under_valgrind

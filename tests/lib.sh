@@ -4,7 +4,7 @@
 # at the same time. Environment: srcdir, builddir, VALGRIND (a prefix for the daemons), KEEP (leave
 # the files of the test behind); and for the tests of the tunnel itself (TUNNEL_TESTS in netns.am),
 # so that they can run over everything: WIRE, what the nodes speak, is mqtt_vpn (the default) or the
-# mode of the native wire, psk or pubkey; PROXY=yes puts evil_broker.py before each broker, harmless
+# mode of the native wire, psk, pubkey or group; PROXY=yes puts evil_broker.py before each broker, harmless
 # until evil() tells it otherwise. A test for which only one of these makes sense sets it before it
 # sources this file.
 #
@@ -135,7 +135,8 @@ begin()
 	[ -x "$python" ] || skip "there is no $python"
 	case $WIRE/$PROXY in
 	mqtt_vpn/yes | mqtt_vpn/no | psk/yes | psk/no | pubkey/yes | pubkey/no) ;;
-	*) fail "WIRE=$WIRE: expected mqtt_vpn, psk or pubkey; PROXY=$PROXY: expected yes or no" ;;
+	group/yes | group/no) ;;
+	*) fail "WIRE=$WIRE: no mode; PROXY=$PROXY: expected yes or no" ;;
 	esac
 	tmp=$(mktemp -d "${TMPDIR:-/tmp}/$(basename "$0" .sh).XXXXXX")
 	trap finish EXIT
@@ -457,8 +458,23 @@ wire_conf()
 			esac
 		done
 		;;
+	group)
+		echo "mode = group private-key-file = \"$tmp/node-$1.key\""
+		echo "key-server = \"$(cat "$tmp/keyd.pub")\""
+		;;
 	esac
 	echo 'wire = native network = "test"'
+}
+
+# The key server for the mode group, once: it knows the nodes 1 to 4 by their usual addresses.
+key_server()
+{
+	[ "$WIRE" = group ] && [ ! -e "$tmp/keyd.pid" ] || return 0
+	# shellcheck source=tests/lib_group.sh
+	. "$srcdir/tests/lib_group.sh"
+	need_keyd
+	keyd_conf 'lease = 10'
+	keyd_start
 }
 
 # daemon_start NODE OPTION...: mqtt-vpnd in the foreground; log and socket are named by the node. On
@@ -476,6 +492,7 @@ daemon_start()
 			_left=$((_left - 1))
 			_option=--passphrase-file=$(network_key "$1")
 			shift
+			[ "$WIRE" != group ] || continue # the keys say enough
 		fi
 		set -- "$@" "$_option"
 	done
@@ -497,7 +514,8 @@ wire_start()
 		esac
 		set -- --wire native --network "test" "$@"
 		;;
-	pubkey)
+	pubkey | group)
+		key_server
 		wire_conf "$_n" >"$tmp/wire-$_n.conf"
 		set -- -c "$tmp/wire-$_n.conf" "$@"
 		;;
@@ -518,6 +536,7 @@ node_start()
 # sections, INTERFACE and REST further settings of the interface and of the file.
 node_conf()
 {
+	key_server
 	_ours="\"10.0.1.$1/24\""
 	[ "$have_ipv6" = no ] || _ours="$_ours, \"fd00:6d71::$1/64\""
 	cat >"$tmp/n$1.conf" <<-END
