@@ -116,6 +116,29 @@ traffic(const struct groupwire_now *now, uint64_t id, uint8_t out[AEAD_KEY_LEN])
 	(void)rc;
 }
 
+static void
+forget(struct groupwire_key *keys, size_t count, const struct groupwire_now *now)
+{
+	for (size_t i = 0; i < count; i++)
+		if (groupkey_check(now->keys, (uint32_t)(keys[i].id >> 32), (uint32_t)keys[i].id,
+			now->time_ms) != 0)
+			aead_wipe(&keys[i], sizeof(keys[i]));
+}
+
+void
+groupwire_self_forget(struct groupwire_self *self, const struct groupwire_now *now)
+{
+	forget(&self->to_all, 1, now);
+}
+
+void
+groupwire_other_forget(struct groupwire_other *o, const struct groupwire_now *now)
+{
+	forget(&o->to, 1, now);
+	forget(o->from, GROUPWIRE_KEYS, now);
+	forget(o->to_all, GROUPWIRE_KEYS, now);
+}
+
 static const uint8_t *
 pair_key(struct groupwire_key *keys, size_t count, const struct groupwire_now *now, uint64_t id,
     const struct groupwire_other *o, uint32_t own, bool is_ours)

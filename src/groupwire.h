@@ -53,6 +53,8 @@ struct groupwire_self {
 void groupwire_self_init(struct groupwire_self *self, bool is_signing);
 /* Our sender id is this now; another begins counting anew. */
 void groupwire_self_set_id(struct groupwire_self *self, uint32_t id);
+/* Wipes what was derived of keys that are not taken any more. */
+void groupwire_self_forget(struct groupwire_self *self, const struct groupwire_now *now);
 void groupwire_self_clear(struct groupwire_self *self);
 
 /* Another member as the key server told of it. Holds secrets: groupwire_other_clear(). */
@@ -72,6 +74,7 @@ int groupwire_other_init(struct groupwire_other *o, const uint8_t private_key[AE
     const uint8_t public_key[AEAD_KEY_LEN], uint32_t id, const uint8_t *verify_key);
 /* From this counter of it on we may read what it sends to all. */
 void groupwire_other_set_floor(struct groupwire_other *o, uint64_t floor);
+void groupwire_other_forget(struct groupwire_other *o, const struct groupwire_now *now);
 void groupwire_other_clear(struct groupwire_other *o);
 
 /*

@@ -233,6 +233,8 @@ on_renew(void *arg, uint64_t now_ms)
 	struct keymsg k;
 
 	groupkey_forget_old(&m->keys, member_time(m, now_ms));
+	if (m->callbacks.forgot != NULL)
+		m->callbacks.forgot(m->callbacks.arg);
 	m->renewal = next_request(m);
 	member_begin(m, &k, KEYMSG_RENEW, m->renewal);
 	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE) | KEYMSG_HAS(KEYMSG_SENDER);

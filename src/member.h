@@ -58,6 +58,9 @@ struct member_callbacks {
 	/* The networks behind other members, anew with each lease; m->type is KEYMSG_ROUTES. NULL:
 	 * they are not asked for. */
 	void (*routes)(void *arg, const struct keymsg *m);
+	/* Keys that are over are wiped, a few times within a lease; what was derived of them should
+	 * be, too. May be NULL. */
+	void (*forgot)(void *arg);
 	void *arg;
 };
 

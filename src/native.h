@@ -108,6 +108,8 @@ bool native_receive(struct native *n, const struct link_message *m, uint64_t now
 /* In a group: our member has other keys, another id or none, or may send again; and what the key
  * server answered to a question of ours. */
 void native_group_changed(struct native *n, uint64_t now_ms);
+/* Some of its keys are over: what followed from them is wiped. */
+void native_group_forget(struct native *n, uint64_t now_ms);
 void native_take_entry(struct native *n, const struct keymsg *m, uint64_t now_ms);
 void native_take_routes(struct native *n, const struct keymsg *m, uint64_t now_ms);
 

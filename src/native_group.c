@@ -118,6 +118,17 @@ change_id(struct native *n, uint32_t id)
 	}
 }
 
+void
+native_group_forget(struct native *n, uint64_t now_ms)
+{
+	struct groupwire_now now = native_group_now(n, now_ms);
+
+	groupwire_self_forget(n->group->self, &now);
+	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
+		for (size_t i = 0; i < p->lane_count; i++)
+			groupwire_other_forget(&p->lanes[i]->pair->other, &now);
+}
+
 /* All that waits for us to be in the group, or to be let send, may go. */
 void
 native_group_changed(struct native *n, uint64_t now_ms)
@@ -130,6 +141,7 @@ native_group_changed(struct native *n, uint64_t now_ms)
 	}
 	if (g->self->id != member_sender(g->member))
 		change_id(n, member_sender(g->member));
+	native_group_forget(n, now_ms);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next) {
 		for (size_t i = 0; i < p->lane_count; i++) {
 			p->lanes[i]->queue.max_packets = 0;

@@ -239,6 +239,14 @@ on_routes(void *arg, const struct keymsg *m)
 	native_take_routes(native_of(n), m, util_now_ms());
 }
 
+static void
+on_forgot(void *arg)
+{
+	struct node *n = arg;
+
+	native_group_forget(native_of(n), util_now_ms());
+}
+
 /* For the node. */
 
 bool
@@ -289,6 +297,7 @@ node_make_group(struct node *n)
 	    .out = on_out,
 	    .entry = on_entry,
 	    .routes = on_routes,
+	    .forgot = on_forgot,
 	    .arg = n};
 
 	if (s->wire != WIRE_NATIVE || s->mode != MODE_GROUP)

@@ -15,6 +15,7 @@
 #include "groupkey.h"
 #include "keymsg.h"
 #include "member.h"
+#include "native_internal.h" /* for the keys that a node has */
 #include "native_world.h"
 #include "util.h"
 
@@ -242,6 +243,29 @@ START_TEST(what_was_sent_before_a_change_is_of_no_use_after_its_grace)
 	ck_assert_uint_eq(world_got(a, "held back"), 0);
 	ck_assert_uint_eq(count(a, STAT_RX_DROP_EPOCH), 1);
 	free(m);
+}
+END_TEST
+
+/* Whoever takes over a node finds nothing to read with what he has recorded. */
+START_TEST(keys_of_an_epoch_that_is_over_do_not_stay)
+{
+	static const struct groupwire_key none;
+	struct groupwire_other *o;
+
+	acquaint();
+	o = &peer_by_address(a->peers, world_addr(b))->lanes[0]->pair->other;
+	world_renew(&w);
+	for (int i = 0; i < 3; i++)
+		world_catch_up(&w.node[i]);
+	ck_assert_uint_eq(o->from[0].id >> 32, 1);
+	world_pass(&w, w.server.lease_s * 1000 / MEMBER_LEASE_PARTS);
+	ck_assert_mem_eq(&o->to, &none, sizeof(none));
+	for (int i = 0; i < GROUPWIRE_KEYS; i++) {
+		ck_assert_mem_eq(&o->from[i], &none, sizeof(none));
+		ck_assert_mem_eq(&o->to_all[i], &none, sizeof(none));
+	}
+	ck_assert_mem_eq(&a->self.to_all, &none, sizeof(none));
+	ck_assert(world_passes(&w, a, b));
 }
 END_TEST
 
@@ -659,6 +683,7 @@ main(void)
 	tcase_add_test(t, epoch_changes_under_traffic_and_nothing_is_lost);
 	tcase_add_test(t, evicted_member_reads_nothing_new_and_is_not_heard);
 	tcase_add_test(t, what_was_sent_before_a_change_is_of_no_use_after_its_grace);
+	tcase_add_test(t, keys_of_an_epoch_that_is_over_do_not_stay);
 	tcase_add_test(t, nothing_is_sent_when_the_lease_is_over);
 	tcase_add_test(t, replay_immediate);
 	tcase_add_test(t, replay_after_receiver_restart);

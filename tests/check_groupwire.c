@@ -245,6 +245,43 @@ START_TEST(old_epoch_is_taken_no_longer_than_its_grace)
 }
 END_TEST
 
+START_TEST(keys_that_are_over_are_wiped_and_no_others)
+{
+	static const struct groupwire_key none;
+	struct message one = say(A, B, "one"), all = say_to_all(A, "all"), late;
+	struct groupwire_other *a = &members[B].others[A];
+	struct groupwire_now now;
+
+	groupwire_other_set_floor(a, 0);
+	ck_assert_int_eq(hear(B, A, &one), 3);
+	ck_assert_int_eq(hear(B, A, &all), 3);
+	say(B, A, "back");
+	say_to_all(B, "back");
+	install(&members[A], 2, NOW);
+	install(&members[B], 2, NOW);
+	late = say(A, B, "late");
+	ck_assert_int_eq(hear(B, A, &late), 4);
+	now = now_of(&members[B]);
+	groupwire_other_forget(a, &now);
+	groupwire_self_forget(&members[B].self, &now);
+	ck_assert_uint_ne(a->to.id, 0);
+	ck_assert_uint_ne(a->from[1].id, 0);
+	ck_assert_uint_ne(a->to_all[0].id, 0);
+	ck_assert_uint_ne(members[B].self.to_all.id, 0);
+	now_ms += GROUPKEY_GRACE_MS;
+	now = now_of(&members[B]);
+	groupwire_other_forget(a, &now);
+	groupwire_self_forget(&members[B].self, &now);
+	ck_assert_mem_eq(&a->to, &none, sizeof(none));
+	ck_assert_mem_eq(&a->from[1], &none, sizeof(none));
+	ck_assert_mem_eq(&a->to_all[0], &none, sizeof(none));
+	ck_assert_mem_eq(&members[B].self.to_all, &none, sizeof(none));
+	ck_assert_uint_ne(a->from[0].id, 0);
+	late = say(A, B, "later");
+	ck_assert_int_eq(hear(B, A, &late), 5);
+}
+END_TEST
+
 START_TEST(epoch_that_is_ahead_is_a_reason_to_ask)
 {
 	struct message m;
@@ -495,6 +532,7 @@ main(void)
 	tcase_add_test(c, each_bit_counts);
 	tcase_add_test(c, counter_grows_over_a_change_and_no_message_is_lost);
 	tcase_add_test(c, old_epoch_is_taken_no_longer_than_its_grace);
+	tcase_add_test(c, keys_that_are_over_are_wiped_and_no_others);
 	tcase_add_test(c, epoch_that_is_ahead_is_a_reason_to_ask);
 	tcase_add_test(c, what_was_for_who_we_were_before_is_not_ours);
 	tcase_add_test(c, counter_begins_anew_with_another_id_alone);

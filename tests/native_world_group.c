@@ -55,12 +55,24 @@ on_entry(void *arg, const struct keymsg *m)
 	native_take_entry(n->native, m, n->world->now_ms);
 }
 
+static void
+on_forgot(void *arg)
+{
+	struct world_node *n = arg;
+
+	native_group_forget(n->native, n->world->now_ms);
+}
+
 void
 world_make_member(struct world_node *n)
 {
 	struct member_params params = {.wheel = n->wheel, .group = GROUP};
-	struct member_callbacks callbacks = {
-	    .send = on_send, .joined = on_joined, .out = on_out, .entry = on_entry, .arg = n};
+	struct member_callbacks callbacks = {.send = on_send,
+	    .joined = on_joined,
+	    .out = on_out,
+	    .entry = on_entry,
+	    .forgot = on_forgot,
+	    .arg = n};
 
 	groupwire_self_init(&n->self, n->number % 2 == 0); /* some sign, some do not */
 	if (n->self.is_signing)
