@@ -47,8 +47,10 @@ ask_for_floor(struct native_lane *l, uint64_t now_ms)
 
 	if (pair->asked_floor_ms != 0 && now_ms < pair->asked_floor_ms + FLOOR_AGAIN_MS)
 		return;
+	/* The same question each time: its answer may take longer than that. */
+	if (pair->asked_floor_ms == 0)
+		aead_random(&pair->floor_token, sizeof(pair->floor_token));
 	pair->asked_floor_ms = now_ms;
-	aead_random(&pair->floor_token, sizeof(pair->floor_token));
 	frame_append_ask(record, 0, FRAME_ASK_FLOOR, pair->floor_token);
 	native_pair_send(l, record, sizeof(record), now_ms);
 }

@@ -124,6 +124,36 @@ START_TEST(broadcast_reaches_all_once)
 }
 END_TEST
 
+/* It has been asked for again when it comes. */
+START_TEST(floor_that_takes_seconds_is_taken)
+{
+	struct world_message *m, *answer = NULL;
+
+	world_send(a, b, "hello");
+	world_send(b, a, "hello");
+	world_settle(&w);
+	for (int i = 0; i < 5; i++) {
+		m = hold_broadcast(a, "to all");
+		world_give(b, m);
+		free(m);
+		m = hold(FRAME_GROUP_ONE);
+		world_give(a, m);
+		free(m);
+		if (answer == NULL)
+			answer = hold(FRAME_GROUP_ONE);
+		while ((m = world_take(&w)) != NULL)
+			free(m);
+		w.now_ms += 1500;
+	}
+	world_give(b, answer);
+	free(answer);
+	m = hold_broadcast(a, "and now");
+	world_give(b, m);
+	free(m);
+	ck_assert_uint_eq(world_got(b, "and now"), 1);
+}
+END_TEST
+
 START_TEST(address_that_nobody_has_is_not_asked_for_with_each_packet)
 {
 	struct addr nobody;
@@ -677,6 +707,7 @@ main(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, packets_wait_for_the_look_up_and_all_arrive);
 	tcase_add_test(t, broadcast_reaches_all_once);
+	tcase_add_test(t, floor_that_takes_seconds_is_taken);
 	tcase_add_test(t, address_that_nobody_has_is_not_asked_for_with_each_packet);
 	tcase_add_test(t, server_that_is_silent_costs_no_more_than_what_may_wait);
 	tcase_add_test(t, member_that_was_started_anew_is_reached_again);
