@@ -122,6 +122,7 @@ node_conf()
 key_server_conf()
 (
 	conf_head "$1"
+	[ -z "$n_directory" ] || printf 'store = "%s/keys.db"\n' "$files"
 	broker_sections "$1"
 	printf 'key-group "%s" { }\n' "$s_network"
 	member_sections

@@ -211,6 +211,14 @@ make_vpn_keys()
 	"$vpnctl" pubkey <"$_dir/private.key" | put "$_dir/public.key"
 }
 
+# What the old wire is sealed with, between these devices and the native nodes.
+make_old_password()
+{
+	[ "$(kind_of "$1")/$s_wire" = mqtt_vpn/native ] && [ ! -s "$pki/mqtt_vpn.password" ] || return 0
+	openssl rand -hex 16 | put "$pki/mqtt_vpn.password"
+	did "made the password that devices of MQTT_VPN share, $pki/mqtt_vpn.password"
+}
+
 # The password for the broker, and what mosquitto is told of it.
 make_password()
 {
@@ -255,6 +263,7 @@ run_node()
 	mkdir -p "$_dir"
 	write_node "$node"
 	make_vpn_keys "$node"
+	make_old_password "$node"
 	make_password "$node"
 	if [ "$s_access" != password ]; then
 		if [ -n "$request" ] || ! is_good "$_dir/node.crt"; then

@@ -65,11 +65,11 @@ own_pattern()
 	topics_of "$1" | sed -n 's|^write \(.*/+/[^/+]*\)$|\1|p' | head -n 1
 )
 
-# to_topic NODE SENDER: what SENDER may write to NODE.
+# to_topic NODE SENDER: what SENDER may write to NODE, on the wire that both know.
 to_topic()
 (
-	if [ "$(kind_of "$1")" = mqtt_vpn ]; then
-		topics_of "$1" | sed -n 's/^read //p' | head -n 1
+	if [ "$(kind_of "$1")" = mqtt_vpn ] || [ "$(kind_of "$2")" = mqtt_vpn ]; then
+		topics_of "$1" | sed -n "s|^read \($s_prefix/[^/]*\)\$|\1|p" | head -n 1
 	else
 		_to=$(own_pattern "$1")
 		printf '%s/%s/%s\n' "${_to%/+/*}" "${_to##*/}" "$(sender_part "$2")"
