@@ -155,11 +155,11 @@ def aead_rates(lab, size):
     return rates
 
 
-def broker_rate(lab, size, seconds):
+def broker_rate(lab, size, seconds, where=("--broker", BROKER, "--port", str(NODELAY_PORT))):
     """Messages and Mbit a second that the broker passes on from n1 to n2; facts of mqtt_raw. With
     Nagle's algorithm the two would wait for each other now and then, and the ceiling be too low."""
-    argv = [lab.config.helper("mqtt_raw"), "ceiling", "--broker", BROKER, "--port",
-            str(NODELAY_PORT), "--size", str(size), "--seconds", str(seconds), "--role"]
+    argv = [lab.config.helper("mqtt_raw"), "ceiling", *where, "--size", str(size), "--seconds",
+            str(seconds), "--role"]
     publisher = lab.spawn("n1", "mqtt-pub", argv + ["pub"])
     try:
         return facts(lab.run("n2", argv + ["sub"], timeout=seconds + PATIENCE_SECONDS))

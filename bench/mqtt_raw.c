@@ -49,23 +49,22 @@ static const char usage_text[] =
     "ceiling: pub publishes at QoS 0 as fast as the broker and sub take it; it is never more than\n"
     "4 MiB and 800 messages ahead of sub, so nothing waits without bound and nothing is lost. sub\n"
     "counts for S seconds (default 5) after its first message. Both need the same --size of\n"
-    "payload (default 65536). Results are lines of KEY=VALUE: messages_per_s, mbit_per_s, and "
-    "lost,\n"
+    "payload (default 65536). Results are lines of KEY=VALUE: messages_per_s, mbit_per_s, lost,\n"
     "which should be 0.\n"
     "\n"
     "rtt: ping publishes a message of 64 bytes every MS milliseconds (default 10), N times\n"
-    "(default 500); pong sends each back until it is killed. Results are lines of KEY=VALUE: "
-    "sent,\n"
-    "lost, and microseconds: min_us, median_us, p90_us, p99_us, max_us.\n"
+    "(default 500); pong sends each back until it is killed. Results are lines of KEY=VALUE:\n"
+    "sent, lost, and microseconds: min_us, median_us, p90_us, p99_us, max_us.\n"
     "\n"
     "  --broker ADDRESS, --port PORT  127.0.0.1 and 1883 by default\n"
+    "  --user NAME who has the name as the password too; nobody by default\n"
     "  --nodelay   TCP_NODELAY, and TCP_QUICKACK after each read; ceiling always does both\n"
     "  --each      ping also prints each round trip, rtt_us\n"
     "\n"
     "The two of a pair may be started in either order.\n";
 
 struct options {
-	const char *broker, *role;
+	const char *broker, *role, *user;
 	double port, size, seconds, interval_ms, count;
 	bool nodelay, each;
 };
@@ -245,6 +244,7 @@ client_open(struct client *c)
 	mosquitto_subscribe_callback_set(c->m, on_subscribe);
 	mosquitto_message_callback_set(c->m, on_message);
 	expect(mosquitto_int_option(c->m, MOSQ_OPT_TCP_NODELAY, c->o->nodelay), "TCP_NODELAY");
+	expect(mosquitto_username_pw_set(c->m, c->o->user, c->o->user), "user");
 	expect(mosquitto_connect(c->m, c->o->broker, (int)c->o->port, KEEPALIVE_S), c->o->broker);
 	expect(mosquitto_subscribe(c->m, NULL, c->role->topic, 0), "subscribe");
 	while (!c->subscribed)
@@ -464,6 +464,8 @@ parse(struct options *o, int argc, char **argv)
 			o->broker = argv[++i];
 		else if (strcmp(argv[i], "--role") == 0)
 			o->role = argv[++i];
+		else if (strcmp(argv[i], "--user") == 0)
+			o->user = argv[++i];
 		else
 			set_number(o, argv, i++);
 	}

@@ -198,7 +198,10 @@ class Vpnd(Tunnel):
             *self.wire_lines(n),
             f'control-socket = "{self.socket(n)}"',
             f'interface "{self.interface(n)}" {{ address = {{{addresses}}} {mtu} }}',
-            f'broker "mqtt://{BROKER}:{BROKER_PORT}" {{ }}', *self.peer_lines(n), ""])
+            self.broker_line(), *self.peer_lines(n), ""])
+
+    def broker_line(self):
+        return f'broker "mqtt://{BROKER}:{BROKER_PORT}" {{ }}'
 
     def socket(self, n):
         return os.path.join(self.lab.directory, f"vpn{self.number}-{n}.sock")

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # of lib.sh and lib_brokers.sh: tmp, limit, what is known
-# nats-server for tests/brokers_nats*.sh. Sourced, after lib_brokers.sh.
+# nats-server for tests/brokers_nats*.sh and bench/brokers. Sourced, after lib_brokers.sh.
 #
 # SPDX-License-Identifier: ISC
 

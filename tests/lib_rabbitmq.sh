@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2034,SC2154 # of lib.sh and lib_brokers.sh: tmp, limit, what is known
-# rabbitmq-server with its plugin rabbitmq_mqtt for tests/brokers_rabbitmq*.sh. Sourced, after
-# lib_brokers.sh. All that it writes is in the test's directory, and epmd, which it starts, lives in
-# the test's namespace and ends with it.
+# rabbitmq-server with its plugin rabbitmq_mqtt, for tests/brokers_rabbitmq*.sh and bench/brokers.
+# Sourced, after lib_brokers.sh. All that it writes is in the test's directory, and epmd, which it
+# starts, lives in the test's namespace and ends with it.
 #
 # SPDX-License-Identifier: ISC
 
