@@ -9,6 +9,7 @@
 #include "settings.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,39 @@ START_TEST(settings_take_the_examples_of_the_manual)
 	}
 	ck_assert_uint_eq(counts[papers[_i].program], papers[_i].own);
 	ck_assert_uint_eq(counts[SETTINGS_BOTH & ~papers[_i].program], papers[_i].others);
+	free(manual);
+}
+END_TEST
+
+/* A row of the table in mqtt-vpn-brokers(7). */
+static char *
+profile_row(const char *name, const struct settings_broker *b)
+{
+	char bandwidth[16] = "none";
+
+	if (b->max_bandwidth != 0)
+		snprintf(bandwidth, sizeof(bandwidth), "%u", b->max_bandwidth);
+	return util_format("\n.It Cm %s Ta %u Ta %u Ta %s Ta %u Ta %s\n", name, b->max_message,
+	    b->max_rate, bandwidth, b->keepalive_s, b->protocol == PROTOCOL_311 ? "3.1.1" : "any");
+}
+
+START_TEST(settings_of_profiles_are_as_their_manual_says)
+{
+	char *manual = read_paper(SRCDIR "/man/mqtt-vpn-brokers.7");
+
+	for (size_t i = PROFILE_NONE + 1; settings_profiles.words[i] != NULL; i++) {
+		const char *name = settings_profiles.words[i];
+		char *text = util_format("wire = mqtt_vpn interface m { address = 10.0.0.1/24 }\n"
+					 "broker \"mqtts://b\" { profile = %s }\n",
+		    name);
+		struct settings *s = conf_load_text(text);
+		char *row = profile_row(name, &s->brokers[0]);
+
+		ck_assert_msg(strstr(manual, row) != NULL, "the manual has no %s", row);
+		free(row);
+		settings_free(s);
+		free(text);
+	}
 	free(manual);
 }
 END_TEST
@@ -213,6 +247,7 @@ main(void)
 	tcase_add_loop_test(
 	    t, settings_keys_are_in_the_manual_and_in_the_sample, 0, (int)ARRAY_LEN(papers));
 	tcase_add_loop_test(t, settings_take_the_examples_of_the_manual, 0, (int)ARRAY_LEN(papers));
+	tcase_add_test(t, settings_of_profiles_are_as_their_manual_says);
 	tcase_add_test(t, settings_sample_says_what_is_missing);
 	tcase_add_test(t, settings_sample_works_when_its_three_lines_are_edited);
 	tcase_add_test(t, settings_sample_of_keyd_says_what_is_missing);

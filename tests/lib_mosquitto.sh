@@ -20,14 +20,16 @@ kind_conf()
 	for _user in node denied; do
 		mosquitto_passwd -b "$tmp/passwords" "$_user" "$_user"
 	done
-	printf 'user node\ntopic readwrite #\nuser denied\ntopic deny #\n' >"$tmp/acl"
+	printf 'user node\ntopic readwrite mqttip/#\ntopic readwrite bench/#\nuser denied\n' >"$tmp/acl"
 	chmod 600 "$tmp/acl"
 	cat >"$tmp/broker$1.conf" <<-END
 		per_listener_settings true
 		user root
 		log_dest stderr
 		sys_interval 0
-		${limit:+max_packet_size $limit}
+		max_keepalive 120
+		max_packet_size ${limit:-131072}
+		max_queued_messages 200
 		listener 1883 10.99.0.$1
 		set_tcp_nodelay true
 		allow_anonymous false
