@@ -95,4 +95,13 @@ check_items 'src/settings*.c' man/mqtt-vpn.conf.5 key
 keys_of KEYD >"$words"
 check_items 'src/settings*.c' man/mqtt-vpn-keyd.conf.5 key
 
+# The commands of the help text, and the options that case labels and the list of settings name.
+tr '\t' ' ' <contrib/pki/main.sh | sed -n 's/^    \([a-z][a-z]*\) .*   .*/\1/p' | sort -u >"$words"
+check_items contrib/pki/main.sh man/mqtt-vpn-pki.8 command
+{
+	cat contrib/pki/*.sh | tr '\t' ' ' | sed -n 's/^ *\(--[a-z][a-z |-]*\)).*/\1/p' | tr '|' '\n' | tr -d ' '
+	sed -n "s/^setting_keys='\(.*\)'/\1/p" contrib/pki/init.sh | tr ' ' '\n' | sed 's/^/--/'
+} | sort -u >"$words"
+check_items 'contrib/pki/*.sh' man/mqtt-vpn-pki.8 option
+
 exit $status

@@ -10,7 +10,7 @@ if ! command -v shellcheck >/dev/null; then
 fi
 
 status=0
-for file in contrib/*.sh contrib/init.d/* contrib/openwrt/*.init tests/*.sh bench/*.sh .ci/run; do
+for file in contrib/*.sh contrib/pki/*.sh contrib/init.d/* contrib/openwrt/*.init tests/*.sh bench/*.sh .ci/run; do
 	[ -f "$file" ] || continue
 	case $(head -n 1 "$file") in
 	*bash*) dialect='bash' ;;

@@ -69,11 +69,17 @@ listens()
 	in_ns b "$python" -c 'import socket; socket.create_connection(("10.99.0.1", 8883), 1)'
 }
 
-# secured_run [CONF]: mosquitto with what apply installed, or with another file.
+# secured_run_with CONF: mosquitto with this configuration.
+secured_run_with()
+{
+	spawn b broker mosquitto -c "$1"
+	wait_for 10 listens || fail "mosquitto does not listen"
+}
+
+# The same with what apply installed.
 secured_run()
 {
-	spawn b broker mosquitto -c "${1:-$tmp/$ca-broker/mosquitto.conf}"
-	wait_for 10 listens || fail "mosquitto does not listen"
+	secured_run_with "$tmp/$ca-broker/mosquitto.conf"
 }
 
 # member_run N: the daemon of nN, with what mqtt-vpn-pki made for it.

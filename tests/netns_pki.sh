@@ -66,6 +66,13 @@ step "what is renewed takes effect without a restart"
 expect_pki renew --within 1000
 expect_pki broker apply
 grep -q 'takes what is new' "$tmp/pki.out" || fail "the broker was not told"
+served()
+{
+	in_ns b openssl s_client -connect 10.99.0.1:8883 </dev/null 2>/dev/null |
+	    openssl x509 -noout -serial
+}
+[ "$(served)" = "$(openssl x509 -in "$tmp/ca-broker/server.crt" -noout -serial)" ] ||
+    fail "the broker still has the old certificate"
 expect_verified n1 n3
 expect_pki broker apply
 grep -q 'nothing to do' "$tmp/pki.out" || fail "applied twice"

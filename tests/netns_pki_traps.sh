@@ -16,7 +16,6 @@ pki_new --network home --topics plain
 pki_nodes 1 2
 pki_broker
 conf=$tmp/ca-broker/mosquitto.conf
-acl=$tmp/ca-broker/acl
 part1=0a000101
 part2=0a000102
 
@@ -52,7 +51,7 @@ hole()
 	step "$1"
 	broken "$2" "$3"
 	shift 3
-	secured_run "$tmp/broken/mosquitto.conf"
+	secured_run_with "$tmp/broken/mosquitto.conf"
 	found "$@"
 	stop broker
 }
@@ -67,7 +66,7 @@ chmod 644 "$tmp/nobody"
 hole "a security option before the listener opens another one" \
     "/^listener/i password_file $tmp/nobody" mosquitto.conf \
     'the broker listens on nothing but 10.99.0.1:8883: it does on port 1883 at'
-hole "a listener too many" '$a listener 9001 127.0.0.1\nallow_anonymous true' mosquitto.conf \
+hole "a listener too many" "\$a listener 9001 127.0.0.1\nallow_anonymous true" mosquitto.conf \
     'the broker listens on nothing but .* port 9001 at 127.0.0.1'
 hole "the list of revoked certificates is not used" /^crlfile/d mosquitto.conf \
     'no access with a revoked certificate'
@@ -109,7 +108,7 @@ ca=ca
 
 step "a subscription that is granted and delivers nothing"
 broken "/^user n1/,/^user n2/{s/^topic read.*//}" acl
-secured_run "$tmp/broken/mosquitto.conf"
+secured_run_with "$tmp/broken/mosquitto.conf"
 member_run 1
 expect_error n1 'delivers nothing.*ACL' 30
 stop n1

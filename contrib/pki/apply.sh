@@ -125,8 +125,8 @@ restart_broker()
 		    die "mosquitto does not start: logread -e mosquitto"
 		;;
 	*)
-		if [ -n "$_pid" ]; then
-			did "its configuration is another: end process $_pid, then: mosquitto -c $(of_archive conf)"
+		if [ -n "$running" ]; then
+			did "its configuration is another: end process $running, then: mosquitto -c $(of_archive conf)"
 		else
 			did "the broker is not running: mosquitto -c $(of_archive conf)"
 		fi
@@ -140,12 +140,12 @@ restart_broker()
 # not.
 reload_broker()
 {
-	_pid=$(broker_pid "$(of_archive listen | head -n 1)")
-	if [ -z "$_pid" ] || grep -qxF "$(of_archive conf)" "$work/installed"; then
+	running=$(broker_pid "$(of_archive listen | head -n 1)")
+	if [ -z "$running" ] || grep -qxF "$(of_archive conf)" "$work/installed"; then
 		restart_broker
 	elif [ -s "$work/installed" ]; then
-		kill -HUP "$_pid" || die "process $_pid, mosquitto, cannot be told to reload; run this as root"
-		did "mosquitto (process $_pid) takes what is new"
+		kill -HUP "$running" || die "process $running, mosquitto, cannot be told to reload; run this as root"
+		did "mosquitto (process $running) takes what is new"
 	fi
 }
 
