@@ -21,10 +21,11 @@ done
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
-shells="sh"
-for each in dash bash busybox; do
+shells=
+for each in dash busybox; do
 	! command -v "$each" >/dev/null || shells="$shells $each"
 done
+shells=${shells:-sh}
 
 fail()
 {
