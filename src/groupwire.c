@@ -180,15 +180,21 @@ associate(uint8_t ad[AD_LEN], const uint8_t *header, const uint8_t tag[NETWORK_T
 	memcpy(ad + GROUPWIRE_HEADER_LEN, tag, NETWORK_TAG_LEN);
 }
 
-/* The id of the key to send with now. Returns false if there is none. */
+/* The id of the key to send with now, to all or (not NULL) to one. Returns false if there is none.
+ */
 static bool
-present_key(const struct groupwire_self *self, const struct groupwire_now *now, uint64_t *id)
+present_key(const struct groupwire_self *self, const struct groupwire_other *to,
+    const struct groupwire_now *now, uint64_t *id)
 {
 	uint32_t epoch, slot;
 
 	if (self->id == 0 || self->counter == UINT64_MAX ||
 	    !groupkey_now(now->keys, now->time_ms, &epoch, &slot))
 		return false;
+	/* Who has just come has no older one. */
+	if (to != NULL && to->heard_epoch > epoch &&
+	    groupkey_check(now->keys, to->heard_epoch, slot, now->time_ms) == 0)
+		epoch = to->heard_epoch;
 	*id = key_id(epoch, slot);
 	/* The one that is used before its time, as there is no other, is not yet over. */
 	return groupkey_check(now->keys, epoch, slot, now->time_ms) == 0;
@@ -221,7 +227,7 @@ groupwire_seal_one(struct groupwire_self *self, struct groupwire_other *to,
 	uint8_t ad[AD_LEN];
 	const uint8_t *key;
 
-	if (!present_key(self, now, &h.key_id))
+	if (!present_key(self, to, now, &h.key_id))
 		return 0;
 	key = pair_key(&to->to, 1, now, h.key_id, to, self->id, true);
 	return seal(self, now, &h, key, tag, ad, buf, len);
@@ -236,7 +242,7 @@ groupwire_seal_all(struct groupwire_self *self, const struct groupwire_now *now,
 	uint8_t ad[AD_LEN];
 	const uint8_t *key;
 
-	if (!present_key(self, now, &h.key_id))
+	if (!present_key(self, NULL, now, &h.key_id))
 		return 0;
 	key = sender_key(&self->to_all, 1, now, h.key_id, self->id);
 	len = seal(self, now, &h, key, tag, ad, buf, len);
@@ -285,6 +291,8 @@ groupwire_open_one(struct groupwire_other *from, const struct groupwire_self *se
 		len - GROUPWIRE_HEADER_LEN, plain) == -1)
 		return GROUPWIRE_FORGED;
 	replay_accept(&from->one, h->counter);
+	if (h->key_id >> 32 > from->heard_epoch)
+		from->heard_epoch = (uint32_t)(h->key_id >> 32);
 	return (int)(len - GROUPWIRE_OVERHEAD);
 }
 

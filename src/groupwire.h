@@ -65,6 +65,7 @@ struct groupwire_other {
 	uint8_t shared[AEAD_KEY_LEN]; /* X25519 of the two */
 	struct groupwire_key to, from[GROUPWIRE_KEYS], to_all[GROUPWIRE_KEYS];
 	struct replay one, all; /* what came from it */
+	uint32_t heard_epoch;	/* the newest that it has used towards us */
 	bool has_floor;		/* of all: it told where we may begin */
 };
 

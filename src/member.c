@@ -461,7 +461,10 @@ member_time(const struct member *m, uint64_t now_ms)
 bool
 member_may_send(const struct member *m, uint64_t now_ms)
 {
-	return m->state == MEMBER_IN && now_ms < m->lease_until_ms;
+	uint32_t epoch, slot;
+
+	return m->state == MEMBER_IN && now_ms < m->lease_until_ms &&
+	       groupkey_now(&m->keys, member_time(m, now_ms), &epoch, &slot);
 }
 
 uint64_t

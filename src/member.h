@@ -93,7 +93,8 @@ const uint8_t *member_server_key(const struct member *m);
 /* The keys, and the server's time now, for the functions of groupkey. Borrowed. */
 const struct groupkey *member_keys(const struct member *m);
 uint64_t member_time(const struct member *m, uint64_t now_ms);
-/* False when the server has not renewed the lease in time: nothing may be sent then. */
+/* False when the server has not renewed the lease in time, or our slots are over. Nothing may be
+ * sent then. */
 bool member_may_send(const struct member *m, uint64_t now_ms);
 uint64_t member_lease_until(const struct member *m); /* of our clock; 0: there is none */
 

@@ -58,7 +58,6 @@ bool
 native_pair_outlet(struct native_lane *l, uint64_t now_ms, struct native_outlet *o)
 {
 	const struct native *n = l->native;
-	uint32_t epoch, slot;
 
 	if (!member_may_send(n->group->member, now_ms))
 		return false;
@@ -70,7 +69,7 @@ native_pair_outlet(struct native_lane *l, uint64_t now_ms, struct native_outlet 
 	    .max_message = FRAME_MESSAGE_MAX,
 	    .features = n->shared.features,
 	};
-	return groupkey_now(o->now.keys, o->now.time_ms, &epoch, &slot);
+	return true;
 }
 
 size_t

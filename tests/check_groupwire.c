@@ -235,6 +235,24 @@ START_TEST(counter_grows_over_a_change_and_no_message_is_lost)
 }
 END_TEST
 
+/* C has just come: it has no key but the one that the others will use in a second. */
+START_TEST(newcomer_is_answered_with_the_key_that_it_has)
+{
+	struct message m;
+
+	install(&members[A], 2, NOW + 1000);
+	groupkey_clear(&members[C].keys);
+	groupkey_init(&members[C].keys, "cats");
+	install(&members[C], 2, NOW);
+	m = say(C, A, "hello");
+	ck_assert_int_eq(hear(A, C, &m), 5);
+	m = say(A, C, "welcome");
+	ck_assert_int_eq(hear(C, A, &m), 7);
+	m = say(A, B, "not yet"); /* who knows of no change */
+	ck_assert_int_eq(hear(B, A, &m), 7);
+}
+END_TEST
+
 START_TEST(old_epoch_is_taken_no_longer_than_its_grace)
 {
 	struct message m = say(A, B, "late");
@@ -531,6 +549,7 @@ main(void)
 	tcase_add_test(c, all_read_what_is_for_all_from_the_floor_on);
 	tcase_add_test(c, each_bit_counts);
 	tcase_add_test(c, counter_grows_over_a_change_and_no_message_is_lost);
+	tcase_add_test(c, newcomer_is_answered_with_the_key_that_it_has);
 	tcase_add_test(c, old_epoch_is_taken_no_longer_than_its_grace);
 	tcase_add_test(c, keys_that_are_over_are_wiped_and_no_others);
 	tcase_add_test(c, epoch_that_is_ahead_is_a_reason_to_ask);
