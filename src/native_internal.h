@@ -116,8 +116,8 @@ struct native_group {
 	struct native_past past[NATIVE_PAST_MAX];
 	size_t next_past;
 	uint8_t server_key[AEAD_KEY_LEN]; /* whose sender ids these are */
-	struct bucket questions;
-	bool has_floor; /* told within the message that is being delivered */
+	struct bucket questions, hinted;  /* hinted: that others can make us ask */
+	bool has_floor;			  /* told within the message that is being delivered */
 	struct native_stretch stretch;
 };
 

@@ -19,7 +19,7 @@
 #include "native_internal.h"
 #include "packet.h"
 
-#define QUESTIONS_PER_S 100
+#define QUESTIONS_PER_S 100 /* of each of two kinds */
 #define QUESTIONS_AT_ONCE (2 * KEYMSG_PREFIXES_MAX)
 #define ASK_AGAIN_MS 1000
 #define ASK_TIMES 5
@@ -35,6 +35,16 @@ static bool
 may_ask(struct native *n, uint64_t now_ms)
 {
 	if (!bucket_take(&n->group->questions, QUESTIONS_PER_S, QUESTIONS_AT_ONCE, now_ms))
+		return false;
+	stats_count(n->stats, STAT_LOOK_UPS);
+	return true;
+}
+
+/* What anybody may send must not use up what our own packets need. */
+static bool
+may_ask_as_hinted(struct native *n, uint64_t now_ms)
+{
+	if (!bucket_take(&n->group->hinted, QUESTIONS_PER_S, QUESTIONS_AT_ONCE, now_ms))
 		return false;
 	stats_count(n->stats, STAT_LOOK_UPS);
 	return true;
@@ -195,7 +205,7 @@ native_drop_look_ups(struct native *n)
 void
 native_look_up_sender(struct native *n, uint32_t sender, uint64_t now_ms)
 {
-	if (may_ask(n, now_ms))
+	if (may_ask_as_hinted(n, now_ms))
 		member_look_up(n->group->member, NULL, sender);
 }
 
@@ -207,7 +217,7 @@ native_look_up_again(struct native_lane *l, uint64_t now_ms)
 	if (pair->asked_server_ms != 0 && now_ms < pair->asked_server_ms + SAME_MS)
 		return;
 	pair->asked_server_ms = now_ms;
-	if (may_ask(l->native, now_ms))
+	if (may_ask_as_hinted(l->native, now_ms))
 		member_look_up(l->native->group->member, &l->peer->addrs[0], 0);
 }
 
@@ -356,7 +366,8 @@ on_expiry(void *arg, uint64_t now_ms)
 
 	/* Until it is refused it stays: its window must not be forgotten while its id is good. */
 	wheel_set(n->shared.wheel, &l->pair->expiry, now_ms + EXPIRY_RETRY_MS, on_expiry, l);
-	native_look_up_sender(n, l->pair->other.id, now_ms);
+	if (may_ask(n, now_ms))
+		member_look_up(n->group->member, NULL, l->pair->other.id);
 }
 
 /* l's peer has this id now. Returns 0 or -1. */
@@ -448,6 +459,6 @@ native_take_routes(struct native *n, const struct keymsg *m, uint64_t now_ms)
 		if (!is_known(n, &m->prefixes[i]) && may_ask(n, now_ms))
 			member_look_up_route(n->group->member, &m->prefixes[i]);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
-		if (p->told && p->lane_count > 0 && !is_listed(p, m))
-			native_look_up_again(p->lanes[0], now_ms);
+		if (p->told && p->lane_count > 0 && !is_listed(p, m) && may_ask(n, now_ms))
+			member_look_up(n->group->member, &p->addrs[0], 0);
 }

@@ -9,6 +9,7 @@
 #include "native.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -597,6 +598,30 @@ START_TEST(strangers_cost_little)
 }
 END_TEST
 
+START_TEST(strangers_do_not_keep_us_from_asking_for_others)
+{
+	struct world_message *m;
+
+	world_send(a, b, "hello");
+	world_settle(&w);
+	m = hold_packet(a, b, "x");
+	for (uint32_t i = 1; i <= 5000; i++) {
+		char part[16];
+
+		snprintf(part, sizeof(part), "%011u", (unsigned int)i);
+		network_topic(&b->network, m->topic, native_id(b->native, 0)->part, part);
+		memcpy(m->bytes + 4, &i, sizeof(i)); /* the sender's id */
+		m->bytes[4] |= 0x80;
+		world_give(b, m);
+	}
+	free(m);
+	ck_assert_uint_gt(count(b, STAT_LOOK_UPS), 40);
+	world_send(b, c, "hello");
+	world_settle(&w);
+	ck_assert_uint_eq(world_got(c, "hello"), 1);
+}
+END_TEST
+
 START_TEST(message_of_a_network_without_a_group_is_not_heard)
 {
 	static const enum frame_type types[] = {
@@ -727,6 +752,7 @@ main(void)
 	tcase_add_test(t, retained_or_of_a_higher_quality_is_not_data);
 	tcase_add_test(t, spoofed_inner_source);
 	tcase_add_test(t, strangers_cost_little);
+	tcase_add_test(t, strangers_do_not_keep_us_from_asking_for_others);
 	tcase_add_test(t, message_of_a_network_without_a_group_is_not_heard);
 	tcase_add_test(t, member_that_is_gone_is_forgotten_when_its_time_is_over);
 	tcase_add_test(t, address_that_moves_to_another_member_is_followed);
