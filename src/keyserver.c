@@ -104,6 +104,7 @@ keyserver_receive(
 	struct keymsg m;
 	int rc = keymsg_parse(&m, message, len);
 
+	ks->now_ms = now_ms;
 	if (rc != 0 || !is_of_a_member(m.type)) {
 		log_debug("%s: a message that makes no sense (%d)", member, rc);
 		return;

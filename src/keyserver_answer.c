@@ -16,6 +16,8 @@
 #include "rekey.h"
 #include "slots.h"
 
+#define REFUSALS_AT_ONCE 5
+
 static void
 begin(struct keymsg *m, enum keymsg_type type, const char *group, uint32_t request)
 {
@@ -49,13 +51,22 @@ add_reason(struct keymsg *m, const char *reason)
 	snprintf(m->reason, sizeof(m->reason), "%s", reason);
 }
 
+/* One that asks as fast as it can does not fill the log, nor does it keep others out of it. */
+static bool
+may_log(struct keyserver *ks, const char *member)
+{
+	return bucket_take_by_name(ks->refusals, KEYSERVER_REFUSAL_SLOTS, member, strlen(member), 1,
+	    REFUSALS_AT_ONCE, ks->now_ms);
+}
+
 void
 keyserver_refuse(struct keyserver *ks, const char *member, const char *group, uint32_t request,
     const char *reason)
 {
 	struct keymsg m;
 
-	log_notice("%s: group %s: refused: %s", member, group, reason);
+	if (may_log(ks, member))
+		log_notice("%s: group %s: refused: %s", member, group, reason);
 	begin(&m, KEYMSG_REFUSED, group, request);
 	add_reason(&m, reason);
 	keyserver_send(ks, member, &m);

@@ -369,6 +369,7 @@ keyserver_change(struct keyserver_state *g, uint64_t now_ms)
 	struct news news = {.renewed = false};
 	bool renew = g->renew;
 
+	g->ks->now_ms = now_ms;
 	wheel_cancel(g->ks->wheel, &g->batch);
 	g->failed = (!g->loaded && keyserver_load(g) == -1) || keystore_begin(g->ks->store) == -1;
 	if (!g->failed)

@@ -6,12 +6,14 @@
 #ifndef KEYSERVER_INTERNAL_H
 #define KEYSERVER_INTERNAL_H
 
+#include "bucket.h"
 #include "keyserver.h"
 #include "keystore.h"
 #include "keytree.h"
 #include "sorted.h"
 #include "wheel.h"
 
+#define KEYSERVER_REFUSAL_SLOTS 256
 #define KEYSERVER_NO_END (UINT64_MAX >> 1) /* of a membership */
 
 /* A join, a leave or an eviction that waits for the next change. */
@@ -71,6 +73,9 @@ struct keyserver {
 	struct keyserver_callbacks callbacks;
 	struct keyserver_state **groups;
 	size_t group_count;
+	uint64_t now_ms; /* of the wheel, when something was begun last */
+	/* By member: what it can make us tell people. */
+	struct bucket refusals[KEYSERVER_REFUSAL_SLOTS];
 	const char *problem; /* with what the store holds, where keystore_error() does not tell */
 };
 

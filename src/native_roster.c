@@ -335,7 +335,7 @@ make_room(struct native *n, const struct peer_spec *spec)
 }
 
 static struct peer *
-enter(struct native *n, const struct keymsg *m)
+enter(struct native *n, const struct keymsg *m, uint64_t now_ms)
 {
 	struct addr addrs[KEYMSG_PREFIXES_MAX];
 	struct prefix routes[KEYMSG_PREFIXES_MAX];
@@ -351,7 +351,7 @@ enter(struct native *n, const struct keymsg *m)
 		return NULL;
 	if (peer_table_set(n->peers, &spec) == -1 && errno == EEXIST) {
 		make_room(n, &spec);
-		if (peer_table_set(n->peers, &spec) == -1)
+		if (peer_table_set(n->peers, &spec) == -1 && log_allow(&n->strangers, now_ms))
 			log_warning("the key server's member %s: %s", m->name, strerror(errno));
 	}
 	n->cb.roster(n->cb.arg);
@@ -401,7 +401,7 @@ pair_up(struct native *n, struct native_lane *l, const struct keymsg *m, uint64_
 static void
 on_entry(struct native *n, const struct keymsg *m, uint64_t now_ms)
 {
-	struct peer *p = enter(n, m);
+	struct peer *p = enter(n, m, now_ms);
 	struct native_lane *l;
 
 	if (p == NULL)
@@ -410,7 +410,9 @@ on_entry(struct native *n, const struct keymsg *m, uint64_t now_ms)
 	if (l == NULL)
 		return;
 	if (l->pair->other.id != m->sender && pair_up(n, l, m, now_ms) == -1) {
-		log_warning("the key server's member %s has a public key that is none", m->name);
+		if (log_allow(&n->strangers, now_ms))
+			log_warning(
+			    "the key server's member %s has a public key that is none", m->name);
 		remove_peer(n, p);
 		return;
 	}

@@ -189,7 +189,7 @@ on_joined(void *arg, bool fresh)
 	if (fresh)
 		log_notice("group %s: joined, sender id %u, epoch %u", name_of(n),
 		    member_sender(g->member), groupkey_newest(member_keys(g->member)));
-	else
+	else if (log_allow(&g->news, util_now_ms()))
 		log_info("group %s: goes on as sender id %u, epoch %u", name_of(n),
 		    member_sender(g->member), groupkey_newest(member_keys(g->member)));
 	native_group_changed(native_of(n), util_now_ms());

@@ -15,6 +15,7 @@
 #include "daemon.h"
 #include "dataplane.h"
 #include "groupwire.h"
+#include "log.h"
 #include "netlink.h"
 #include "network.h"
 #include "tun.h"
@@ -52,8 +53,9 @@ struct node_group {
 	struct keywire *wire;	/* NULL in other modes */
 	struct member *member;
 	struct groupwire_self self;
-	uint32_t epoch;	  /* that native was told of */
-	char reason[256]; /* why we are not in; "" */
+	uint32_t epoch;	       /* that native was told of */
+	char reason[256];      /* why we are not in; "" */
+	struct log_limit news; /* anybody can make us catch up */
 	bool lease_is_over, is_unanswered;
 	struct wheel_timer timer, lease_timer; /* timer: to join again, or to give up leaving */
 	struct wheel_timer silence_timer;

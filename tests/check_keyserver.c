@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
 #include "groupkey.h"
 #include "keyserver_world.h"
+#include "log.h"
 #include "rekey.h"
 #include "util.h"
 
@@ -390,6 +392,45 @@ START_TEST(keyserver_refuses_who_may_not)
 	expect_refused(1, "not a member");
 	pass(KEYSERVER_BATCH_MS);
 	ck_assert_uint_eq(facts().members, 0);
+}
+END_TEST
+
+/* How often the file has the text. */
+static unsigned int
+count_in(FILE *f, const char *text)
+{
+	unsigned int count = 0;
+	char line[1024];
+
+	rewind(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		count += strstr(line, text) != NULL;
+	return count;
+}
+
+START_TEST(keyserver_is_not_made_to_fill_the_log)
+{
+	FILE *log = tmpfile();
+	int before = dup(STDERR_FILENO);
+
+	ck_assert_ptr_nonnull(log);
+	ck_assert_int_ge(dup2(fileno(log), STDERR_FILENO), 0);
+	log_set_level(LOG_LEVEL_NOTICE);
+	begin(_i);
+	for (uint32_t i = 0; i < 1000; i++)
+		ask_join(5, 1 + i, 0);
+	ask_join(1, 1, 0);
+	pass(KEYSERVER_BATCH_MS);
+	keyserver_evict(w.server, "home", "b", w.now_ms);
+	ask_join(1, 2, 0);
+	pass(KEYSERVER_BATCH_MS);
+	log_set_level(LOG_LEVEL_ERROR);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	ck_assert_uint_ge(count_in(log, "guest: group home: refused"), 1);
+	ck_assert_uint_le(count_in(log, "guest: group home: refused"), 10);
+	ck_assert_uint_eq(count_in(log, "b: group home: refused"), 1);
+	fclose(log);
 }
 END_TEST
 
@@ -1175,6 +1216,7 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_joins_again);
 	add_for_each_method(tc, keyserver_grants_no_more_time_than_allowed);
 	add_for_each_method(tc, keyserver_refuses_who_may_not);
+	add_for_each_method(tc, keyserver_is_not_made_to_fill_the_log);
 	add_for_each_method(tc, keyserver_refuses_addresses_of_others);
 	add_for_each_method(tc, keyserver_names_as_many_addresses_as_there_is_room_for);
 	add_for_each_method(tc, keyserver_ignores_what_makes_no_sense);
