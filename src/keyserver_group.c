@@ -152,7 +152,15 @@ seat(struct keyserver_state *g, const char *name, uint32_t sender)
 	return m;
 }
 
-/* Asked again for want of an answer, it gets the same one. */
+/* Asked again for want of an answer. Numbers begin anywhere, and may meet after a restart: the id
+ * would be counted under from 0 again. A signing key is as new as the start. */
+static bool
+is_answered(const struct keystore_member *m, const struct keyserver_request *r)
+{
+	return m->request == r->request && m->has_verify_key == r->has_verify_key &&
+	       memcmp(m->verify_key, r->verify_key, sizeof(m->verify_key)) == 0;
+}
+
 static void
 admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 {
@@ -168,7 +176,7 @@ admit(struct keyserver_state *g, struct keyserver_request *r, uint64_t time_ms)
 		r->refused = "put out by the administrator";
 		return;
 	}
-	if (m != NULL && m->request == r->request)
+	if (m != NULL && is_answered(m, r))
 		return;
 	if (g->kept.method == KEYMSG_SLOTTED &&
 	    keyserver_slot(g, time_ms) > keyserver_last_slot(g)) {

@@ -129,6 +129,7 @@ read_group(struct keyserver_state *g)
 	if (keystore_each_group(g->ks->store, see_group, &s) == -1 || !s.has)
 		return -1;
 	g->kept = s.found;
+	aead_wipe(&s.found, sizeof(s.found));
 	if (keystore_each_member(g->ks->store, s.name, see_member, g) == -1 ||
 	    keystore_each_ban(g->ks->store, s.name, see_ban, g) == -1 ||
 	    keystore_each_node(g->ks->store, s.name, see_node, g) == -1)

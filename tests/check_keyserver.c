@@ -344,6 +344,9 @@ START_TEST(keyserver_joins_again)
 	ask_join(0, 55, 0);
 	pass(2 * KEYSERVER_BATCH_MS);
 	ck_assert_uint_eq(clients[0].sender, sender);
+	ask_join_as(0, 55, 0); /* another start with the same number: it has no signing key */
+	pass(2 * KEYSERVER_BATCH_MS);
+	ck_assert_uint_gt(clients[0].sender, sender);
 	ask_join(0, 56, 0);
 	pass(2 * KEYSERVER_BATCH_MS);
 	ck_assert_uint_gt(clients[0].sender, sender);
