@@ -59,7 +59,8 @@ native_pair_outlet(struct native_lane *l, uint64_t now_ms, struct native_outlet 
 {
 	const struct native *n = l->native;
 
-	if (!member_may_send(n->group->member, now_ms))
+	/* Without an id it is not known yet, and there is no key for it that others do not have. */
+	if (!member_may_send(n->group->member, now_ms) || l->pair->other.id == 0)
 		return false;
 	*o = (struct native_outlet){
 	    .now = native_group_now(n, now_ms),

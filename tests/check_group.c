@@ -576,6 +576,30 @@ START_TEST(spoofed_inner_source)
 }
 END_TEST
 
+/* As when memory was short while it was entered. */
+START_TEST(peer_without_a_sender_id_is_sent_nothing)
+{
+	uint8_t buf[256], key[AEAD_KEY_LEN] = {1};
+	struct addr nobody;
+	struct peer_spec spec = {.name = "nobody",
+	    .wire = PEER_NATIVE,
+	    .addrs = &nobody,
+	    .addr_count = 1,
+	    .public_key = key,
+	    .told = true};
+	size_t len;
+
+	acquaint();
+	ck_assert_int_eq(addr_parse("10.9.0.77", &nobody), 0);
+	ck_assert_int_eq(peer_table_set(a->peers, &spec), 0);
+	len = world_packet(buf, world_addr(a), &nobody, "x");
+	dataplane_send(a->dataplane, world_take_packet(a, buf, len), w.now_ms);
+	world_transmit(a);
+	ck_assert_ptr_null(world_find(&w, FRAME_GROUP_ONE));
+	ck_assert_uint_eq(count(a, STAT_TX_DROP_NO_LEASE), 1);
+}
+END_TEST
+
 START_TEST(strangers_cost_little)
 {
 	struct world_message *m;
@@ -751,6 +775,7 @@ main(void)
 	tcase_add_test(t, bitflip_every_byte);
 	tcase_add_test(t, retained_or_of_a_higher_quality_is_not_data);
 	tcase_add_test(t, spoofed_inner_source);
+	tcase_add_test(t, peer_without_a_sender_id_is_sent_nothing);
 	tcase_add_test(t, strangers_cost_little);
 	tcase_add_test(t, strangers_do_not_keep_us_from_asking_for_others);
 	tcase_add_test(t, message_of_a_network_without_a_group_is_not_heard);
