@@ -356,7 +356,11 @@ on_joined(struct member *m, const struct keymsg *k, uint64_t now_ms)
 	if (k->request != m->request ||
 	    (m->question != KEYMSG_JOIN && m->question != KEYMSG_CATCH_UP))
 		return;
-	if (k->epoch < groupkey_newest(&m->keys))
+	/* Its numbers are those of others under the keys that we have: none of both may stay. */
+	if (m->state == MEMBER_IN &&
+	    memcmp(k->server_key, m->server_key, sizeof(m->server_key)) != 0)
+		start_over(m, "the key server has lost its store", now_ms);
+	else if (k->epoch < groupkey_newest(&m->keys))
 		m->request = next_request(m);
 	else if (m->question == KEYMSG_CATCH_UP && k->sender != m->sender)
 		start_over(m, "another node has joined with our private key", now_ms);

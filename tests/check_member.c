@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "member_world.h"
 #include "util.h"
@@ -381,6 +382,31 @@ START_TEST(member_does_not_go_on_under_an_id_that_is_not_its_own_any_more)
 }
 END_TEST
 
+/* Its epochs and sender ids come again: with the keys of before they would be used twice. */
+START_TEST(member_takes_no_numbers_of_another_server_to_the_keys_that_it_has)
+{
+	begin(_i);
+	join_all();
+	stop_server();
+	unlink(world.ks.file);
+	world.epoch_count = world.sender_count = 0;
+	start_server();
+	for (size_t i = 0; i < MEMBERS; i++) {
+		world.sides[i].cut = true; /* the keys of before are not all gone yet */
+		member_join(world.sides[i].m, world.ks.now_ms);
+	}
+	pass(10000);
+	for (size_t i = 0; i < MEMBERS; i++) {
+		world.sides[i].cut = false;
+		ck_assert_uint_eq(world.sides[i].out, 1);
+		ck_assert_int_eq(member_state(world.sides[i].m), MEMBER_IN);
+	}
+	ck_assert_int_eq(keyserver_rotate(world.ks.server, "home", world.ks.now_ms), 0);
+	pass(8000);
+	expect_all_read();
+}
+END_TEST
+
 START_TEST(member_lives_on_for_its_lease_without_the_server)
 {
 	begin(_i);
@@ -675,6 +701,7 @@ member_tests(void)
 	add_for_each_method(tc, member_takes_no_path_of_before_a_change);
 	add_for_each_method(tc, member_takes_no_id_of_another_with_its_key);
 	add_for_each_method(tc, member_does_not_go_on_under_an_id_that_is_not_its_own_any_more);
+	add_for_each_method(tc, member_takes_no_numbers_of_another_server_to_the_keys_that_it_has);
 	add_for_each_method(tc, member_lives_on_for_its_lease_without_the_server);
 	add_for_each_method(tc, member_joins_again_before_its_time_is_over);
 	add_for_each_method(tc, member_leaves);
