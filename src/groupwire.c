@@ -35,7 +35,6 @@ groupwire_self_set_id(struct groupwire_self *self, uint32_t id)
 	if (id == self->id)
 		return;
 	self->id = id;
-	self->counter = 0;
 	aead_wipe(&self->to_all, sizeof(self->to_all));
 }
 

@@ -43,7 +43,7 @@ struct groupwire_now {
 /* We as a sender. Zeroed: without an id. Holds secrets: groupwire_self_clear(). */
 struct groupwire_self {
 	uint32_t id;
-	uint64_t counter; /* of the next message */
+	uint64_t counter; /* of the next message; never goes back */
 	bool is_signing;  /* what goes to all */
 	uint8_t verify_key[AEAD_KEY_LEN], sign_key[AEAD_SIGN_SECRET_LEN];
 	struct groupwire_key to_all;
@@ -51,7 +51,7 @@ struct groupwire_self {
 
 /* Makes the keys for signatures, if there are to be any. */
 void groupwire_self_init(struct groupwire_self *self, bool is_signing);
-/* Our sender id is this now; another begins counting anew. */
+/* Our sender id is this now. The counter goes on, so that no server can make us use it twice. */
 void groupwire_self_set_id(struct groupwire_self *self, uint32_t id);
 /* Wipes what was derived of keys that are not taken any more. */
 void groupwire_self_forget(struct groupwire_self *self, const struct groupwire_now *now);

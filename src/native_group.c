@@ -100,7 +100,7 @@ native_pair_send(struct native_lane *l, const uint8_t *records, size_t len, uint
 	n->cb.publish(n->cb.arg, o.topic, message, len);
 }
 
-/* We count anew: what was told about our counter is over. */
+/* What was told of our counter was told of another id. */
 static void
 change_id(struct native *n, uint32_t id)
 {
