@@ -11,6 +11,8 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 . "$tree/contrib/packages.sh"
 # shellcheck source=contrib/demo_groups.sh
 . "$tree/contrib/demo_groups.sh"
+# shellcheck source=contrib/demo_secure.sh
+. "$tree/contrib/demo_secure.sh"
 
 run=/run/mqtt-vpn-demo # short: the path of a unix socket holds 107 bytes
 broker=mqtt-vpn-demo-broker
@@ -25,10 +27,11 @@ whispered='meet me at eight' # 16 bytes, as many as ping(8) takes
 usage()
 {
 	cat <<-END
-	usage: demo.sh [groups]
+	usage: demo.sh [groups | secure]
 	  without a word  two hosts and a stranger: ping, download, what the broker sees
 	  groups          three hosts and a key server: who joins, who is put out, what that costs
-	Either takes about a minute.
+	  secure          a broker that only its nodes may use, proved; a node is locked out
+	Each takes about a minute.
 	END
 }
 
@@ -107,7 +110,7 @@ build_programs()
 	copy_source
 	mkdir "$build/objects"
 	(cd "$build/objects" && ../source/configure -q --prefix=/usr --sysconfdir=/etc &&
-		make -j2 mqtt-vpnd mqtt-vpnctl mqtt-vpn-keyd)
+		make -j2 mqtt-vpnd mqtt-vpnctl mqtt-vpn-keyd contrib/pki/mqtt-vpn-pki)
 	vpnd=$build/objects/mqtt-vpnd
 	vpnctl=$build/objects/mqtt-vpnctl
 	keyd=$build/objects/mqtt-vpn-keyd
@@ -313,6 +316,7 @@ END
 case ${1:-} in
 '') show=show_two_hosts ;;
 groups) show=show_groups ;;
+secure) show=show_secure ;;
 -h | --help)
 	usage
 	exit 0

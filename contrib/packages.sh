@@ -14,13 +14,13 @@ packages_build='
 
 # To show them at work: a broker and what it sees, hosts in namespaces, a download.
 packages_demo='
-	curl iproute2 iputils-ping mosquitto mosquitto-clients python3
+	curl iproute2 iputils-ping mosquitto mosquitto-clients openssl python3
 '
 
 # To run every test: unit tests, namespaces, the checks of style and manuals, sanitizers, fuzzing.
 packages_test='
 	check clang clang-format libclang-rt-14-dev llvm mandoc shellcheck universal-ctags valgrind
-	ethtool iproute2 iputils-ping mosquitto mosquitto-clients nftables openssl procps python3
+	busybox ethtool iproute2 iputils-ping mosquitto mosquitto-clients nftables openssl procps python3
 	python3-dissononce python3-nacl python3-paho-mqtt python3-zeroconf
 '
 
