@@ -77,13 +77,19 @@ evil capture off
 present=$(json keyd groups groups name=test slot)
 [ -z "$present" ] || wait_for 5 slot_above "$present" || fail "time stands still"
 member_start 4
-# With the method update, the others use the key that it has a second later.
 wait_ping n4 10.0.1.1
 evil capture on client=n4
 wait_ping n1 10.0.1.4
 evil capture off
 wait_ping n4 10.0.1.2
 [ "$have_ipv6" = no ] || wait_ping n4 fd00:6d71::3
+# With the method update, what goes to all uses the key that it has a second later.
+hears_all()
+{
+	tell 1 10.0.1.255 calling
+	logged udp4 calling
+}
+wait_for 5 hears_all || fail "n4 does not read what goes to all"
 tell 1 10.0.1.255 present-all
 got 4 present-all 1
 topic4=$(topic_to 4)

@@ -71,8 +71,11 @@ served()
 	in_ns b openssl s_client -connect 10.99.0.1:8883 </dev/null 2>/dev/null |
 	    openssl x509 -noout -serial
 }
-[ "$(served)" = "$(openssl x509 -in "$tmp/ca-broker/server.crt" -noout -serial)" ] ||
-    fail "the broker still has the old certificate"
+serves_the_new()
+{
+	[ "$(served)" = "$(openssl x509 -in "$tmp/ca-broker/server.crt" -noout -serial)" ]
+}
+wait_for 10 serves_the_new || fail "the broker still has the old certificate"
 expect_verified n1 n3
 expect_pki broker apply
 grep -q 'nothing to do' "$tmp/pki.out" || fail "applied twice"
