@@ -36,10 +36,11 @@ state=$root$(variable localstatedir)/lib/mqtt-vpn-keyd
 
 step "install"
 run_make install
-for file in "$sbin/mqtt-vpnd" "$sbin/mqtt_vpn" "$sbin/mqtt-vpn-keyd" "$bin/mqtt-vpnctl"; do
+for file in "$sbin/mqtt-vpnd" "$sbin/mqtt_vpn" "$sbin/mqtt-vpn-keyd" "$sbin/mqtt-vpn-pki" \
+    "$bin/mqtt-vpnctl"; do
 	[ -x "$file" ] || fail "$file is not installed"
 done
-for page in man8/mqtt-vpnd.8 man8/mqtt-vpn-keyd.8 man8/mqtt-vpnctl.8 man5/mqtt-vpn.conf.5 \
+for page in man8/mqtt-vpnd.8 man8/mqtt-vpn-keyd.8 man8/mqtt-vpnctl.8 man8/mqtt-vpn-pki.8 man5/mqtt-vpn.conf.5 \
     man5/mqtt-vpn-keyd.conf.5 man7/mqtt-vpn-protocol.7; do
 	[ -s "$man/$page" ] || fail "$page is not installed"
 done
@@ -53,6 +54,7 @@ done
 [ "$(stat -c %a "$state")" = 700 ] || fail "others can look into $state"
 "$sbin/mqtt-vpnd" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpnd -V"
 "$sbin/mqtt-vpn-keyd" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpn-keyd -V"
+"$sbin/mqtt-vpn-pki" -V | grep -q "[0-9]\.[0-9]" || fail "mqtt-vpn-pki -V"
 "$bin/mqtt-vpnctl" -V | grep -q '[0-9]\.[0-9]' || fail "mqtt-vpnctl -V"
 "$sbin/mqtt_vpn" -h 2>&1 | grep -q -e '-t' || fail "mqtt_vpn -h"
 

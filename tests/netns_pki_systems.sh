@@ -81,6 +81,20 @@ take_over
     fail "the key is not the broker's alone"
 [ "$(stat -c %a "$tmp/etc/mosquitto/mqtt-vpn")" = 750 ] || fail "others may enter"
 
+step "a node that makes its own key"
+node_new 1
+in_etc n1 "$pki_program" request own >"$tmp/own.csr" 2>"$tmp/pki.out" || fail "mqtt-vpn-pki request"
+[ "$(stat -c %a "$tmp/etc/mqtt-vpn/node.key")" = 600 ] || fail "others can read the key"
+sum=$(sha256sum <"$tmp/etc/mqtt-vpn/node.key")
+expect_pki node own --address 10.0.1.9/24 --request "$tmp/own.csr"
+in_etc n1 tar -C / -xof "$tmp/$ca/bundles/own.tar"
+[ "$(sha256sum <"$tmp/etc/mqtt-vpn/node.key")" = "$sum" ] || fail "the key is another now"
+in_etc n1 "$vpnd" -t -c /etc/mqtt-vpn.conf >"$tmp/pki.out" 2>&1 || {
+	cat "$tmp/pki.out" >&2
+	fail "mqtt-vpnd does not take what was made"
+}
+expect_pki broker apply
+
 step "another file there would open the broker"
 for each in 'listener 1883' 'allow_anonymous true' 'password_file /etc/mosquitto/passwd' 'port 1883'; do
 	echo "$each" >"$tmp/etc/mosquitto/conf.d/default.conf"

@@ -65,7 +65,7 @@ stop broker
 chmod 644 "$tmp/nobody"
 hole "a security option before the listener opens another one" \
     "/^listener/i password_file $tmp/nobody" mosquitto.conf \
-    'the broker listens on nothing but 10.99.0.1:8883: it does on port 1883 at'
+    "the broker listens on nothing but 10.99.0.1:8883: it does on port 1883 at all"
 hole "a listener too many" "\$a listener 9001 127.0.0.1\nallow_anonymous true" mosquitto.conf \
     'the broker listens on nothing but .* port 9001 at 127.0.0.1'
 hole "the list of revoked certificates is not used" /^crlfile/d mosquitto.conf \

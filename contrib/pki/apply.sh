@@ -9,52 +9,6 @@ of_archive()
 	setting "$work/apply/settings" "$1"
 }
 
-# Processes named mosquitto that share our network: those of other namespaces are not ours.
-broker_pids()
-(
-	for _proc in /proc/[0-9]*; do
-		[ "$(cat "$_proc/comm" 2>/dev/null)" = mosquitto ] || continue
-		[ "$(readlink "$_proc/ns/net")" = "$(readlink /proc/self/ns/net)" ] || continue
-		echo "${_proc#/proc/}"
-	done
-)
-
-# sockets_of PID: the inodes of its open sockets, a line each.
-sockets_of()
-(
-	for _fd in /proc/"$1"/fd/*; do
-		readlink "$_fd" 2>/dev/null || :
-	done | sed -n 's/^socket:\[\([0-9]*\)\]$/\1/p'
-)
-
-# listens_of PID: "HEX-ADDRESS:HEX-PORT" of each TCP port that it listens on, as the kernel has it,
-# and the paths of unix sockets.
-listens_of()
-(
-	sockets_of "$1" >"$work/inodes"
-	cat "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null |
-	    awk 'NR == FNR { ours[$1]; next } $4 == "0A" && ($10 in ours) { print $2 }' "$work/inodes" -
-	awk 'NR == FNR { ours[$1]; next } $4 == "00010000" && ($7 in ours) { print $8 == "" ? "@" : $8 }' \
-	    "$work/inodes" "/proc/$1/net/unix" 2>/dev/null || :
-)
-
-# has_port PID PORT
-has_port()
-{
-	listens_of "$1" | grep -q ":$(printf %04X "$2")\$"
-}
-
-# The broker that listens on the port of the first --listen given as $1; nothing if there is none.
-broker_pid()
-(
-	for _pid in $(broker_pids); do
-		if has_port "$_pid" "${1##*:}"; then
-			echo "$_pid"
-			return
-		fi
-	done
-)
-
 # What else is read with our file: its listeners would be open to everyone, or security settings there
 # would take hold of ours.
 check_conf_dir()

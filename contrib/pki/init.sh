@@ -134,9 +134,9 @@ common_state()
 (
 	cat "$pki/settings"
 	all_servers
-	cksum <"$pki/network.key"
-	cksum <"$pki/ca/ca.crt"
-	[ ! -s "$pki/mqtt_vpn.password" ] || cksum <"$pki/mqtt_vpn.password"
+	openssl dgst -sha256 <"$pki/network.key"
+	openssl dgst -sha256 <"$pki/ca/ca.crt"
+	[ ! -s "$pki/mqtt_vpn.password" ] || openssl dgst -sha256 <"$pki/mqtt_vpn.password"
 	for _told in $(nodes_of_kind mqtt_vpn) $(key_server); do
 		echo "$_told"
 		cat "$pki/nodes/$_told/node" "$pki/nodes/$_told/public.key" 2>/dev/null || :

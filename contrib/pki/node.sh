@@ -282,5 +282,6 @@ run_request()
 	make_work_dir
 	mkdir -p /etc/mqtt-vpn
 	make_key /etc/mqtt-vpn/node.key
-	openssl req -new -key /etc/mqtt-vpn/node.key -subj "/CN=$1"
+	ca_config >"$work/openssl.cnf"
+	openssl req -new -config "$work/openssl.cnf" -key /etc/mqtt-vpn/node.key -subj "/CN=$1"
 }

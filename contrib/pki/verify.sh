@@ -206,45 +206,6 @@ url_host()
 	fi
 }
 
-# The kernel's text of a listener, 0100007F:22B3, for people.
-readable()
-(
-	case $1 in
-	*:*) printf 'port %d at %s' "0x${1##*:}" "$(readable_address "${1%:*}")" ;;
-	*) printf 'the socket %s' "$1" ;;
-	esac
-)
-
-# IPv4 is a number in the byte order of the machine, and all of ours are little-endian but few.
-readable_address()
-{
-	case $1 in
-	00000000 | 00000000000000000000000000000000) echo 'all addresses' ;;
-	????????) echo "$1" | sed 's/\(..\)\(..\)\(..\)\(..\)/0x\4 0x\3 0x\2 0x\1/' | xargs printf '%d.%d.%d.%d' ;;
-	*) printf 'an IPv6 address' ;;
-	esac
-}
-
-# is_wanted HEX: a listener that --listen asked for.
-is_wanted()
-(
-	case $1 in
-	*:*) ;;
-	*) return 1 ;;
-	esac
-	_at=$(readable_address "${1%:*}")
-	for _listen in $b_listen; do
-		[ "${1##*:}" = "$(printf %04X "${_listen##*:}")" ] || continue
-		_bind=$(bind_of "$_listen")
-		case $_bind/$_at in
-		/*) return 0 ;;
-		*:*/'an IPv6 address') return 0 ;;
-		"$_at/$_at" | 0.0.0.0/'all addresses' | ::/'all addresses') return 0 ;;
-		esac
-	done
-	return 1
-)
-
 # From its own host the kernel tells all of them.
 verify_listeners()
 {
