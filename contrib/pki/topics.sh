@@ -147,7 +147,7 @@ acl_text()
 		printf '\nuser %s\n' "$_node"
 		sed 's/^/topic /' "$pki/nodes/$_node/topics"
 	done
-	# The certificate does not end a connection that is there; this does.
+	# That its certificate was revoked does not end a connection; that it may do nothing does.
 	for _node in $(revoked_nodes); do
 		printf '\nuser %s\ntopic deny #\n' "$_node"
 	done
