@@ -34,7 +34,9 @@ struct uplink_broker {
 	struct tls *tls;
 	enum link_protocol protocol; /* MQTT 5 until it was refused */
 	bool refused_5;		     /* in so many words; otherwise it is a guess */
-	char told_error[768];	     /* the last that was logged, and when */
+	bool has_spoken_5;
+	unsigned int early_ends; /* without a word, in a row */
+	char told_error[768];	 /* the last that was logged, and when */
 	uint64_t told_ms;
 };
 

@@ -23,6 +23,8 @@
 #define STABLE_AFTER_TAKEOVER_MS 60000
 /* If it was closed without a word: is our client id in use twice? */
 #define SHORT_LIVES_SUSPICIOUS 3
+/* So often without a word to CONNECT, and a broker is taken for another than it was. */
+#define EARLY_ENDS_TELLING 3
 /* Not one byte of what waits was taken for so long: the broker is not reading. */
 #define STUCK_MS 30000
 #define CERTIFICATE_WARN_DAYS 14
@@ -212,9 +214,12 @@ static void
 come_up(struct uplink *u)
 {
 	const struct tls_facts *facts = link_tls_facts(u->link);
+	struct uplink_broker *b = uplink_current(u);
 
 	wheel_cancel(u->p.wheel, &u->timer);
 	uplink_enter(u, UPLINK_UP);
+	b->has_spoken_5 |= link_protocol(u->link) == LINK_MQTT_5;
+	b->early_ends = 0;
 	u->failed_in_row = 0;
 	u->attempts = 0;
 	backoff_reset(&u->backoff);
@@ -222,8 +227,8 @@ come_up(struct uplink *u)
 	for (size_t i = 0; i < u->broker_count; i++)
 		u->brokers[i].told_error[0] = '\0';
 	stats_count(u->p.stats, STAT_CONNECTS);
-	log_notice("up: broker %s at %s, MQTT %s, %s%s%s", uplink_current(u)->settings->url,
-	    u->address_text, link_protocol(u->link) == LINK_MQTT_5 ? "5" : "3.1.1",
+	log_notice("up: broker %s at %s, MQTT %s, %s%s%s", b->settings->url, u->address_text,
+	    link_protocol(u->link) == LINK_MQTT_5 ? "5" : "3.1.1",
 	    facts != NULL ? facts->version : "no TLS", facts != NULL ? " " : "",
 	    facts != NULL ? facts->cipher : "");
 	warn_of_expiry(u, facts);
@@ -346,8 +351,8 @@ lost_when_up(struct uplink *u, enum link_cause cause, uint64_t lived_ms)
 	    u, backoff_next(suspicious ? &u->takeover_backoff : &u->backoff, aead_random_u32()));
 }
 
-/* MQTT 5 first; an older broker refuses it, or closes the connection. Returns true if 3.1.1 is
- * tried now. */
+/* MQTT 5 first; an older broker refuses it, or closes the connection. One that has spoken it closes
+ * the connection for other reasons, as when it ends. Returns true if 3.1.1 is tried now. */
 static bool
 fall_back_to_311(struct uplink *u, enum link_cause cause)
 {
@@ -362,6 +367,8 @@ fall_back_to_311(struct uplink *u, enum link_cause cause)
 			b->protocol = LINK_MQTT_5;
 		return false;
 	}
+	if (cause == LINK_CLOSED_EARLY && b->has_spoken_5 && ++b->early_ends < EARLY_ENDS_TELLING)
+		return false;
 	b->protocol = LINK_MQTT_311;
 	b->refused_5 = cause == LINK_FAILED_VERSION;
 	log_debug("broker %s: %s; trying MQTT 3.1.1", b->settings->url, u->last_error);

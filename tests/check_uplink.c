@@ -740,6 +740,36 @@ START_TEST(uplink_tries_mqtt_5_again_when_both_end_without_a_word)
 }
 END_TEST
 
+/* As a broker does that is about to end, or whose own server is away. */
+START_TEST(uplink_stays_with_mqtt_5_when_a_broker_that_spoke_it_closes_without_a_word)
+{
+	const struct fake_bytes connack = brokers[0].connack_5;
+
+	come_up();
+	brokers[0].connack_5 = (struct fake_bytes){NULL, 0};
+	fake_broker_hang_up(&brokers[0]);
+	wait_for("CONNECT", &brokers[0].packets[CONNECTS], 2);
+	wait_for_state("waiting");
+	expect_error("without an answer to CONNECT");
+	brokers[0].connack_5 = connack;
+	wait_for("up()", &seen.ups, 2);
+	expect_text("protocol", "5");
+}
+END_TEST
+
+START_TEST(uplink_tries_mqtt_3_1_1_when_a_broker_no_longer_answers_5)
+{
+	come_up();
+	brokers[0].connack_5 = (struct fake_bytes){NULL, 0};
+	fake_broker_hang_up(&brokers[0]);
+	wait_for("up()", &seen.ups, 2);
+	expect_text("protocol", "3.1.1");
+	expect_journal(&brokers[0], "CONNECT 5\nSUBSCRIBE me:28\nPUBLISH me\n"
+				    "CONNECT 5\nCONNECT 5\nCONNECT 5\n"
+				    "CONNECT 4\nSUBSCRIBE me:00\nPUBLISH me\n");
+}
+END_TEST
+
 START_TEST(uplink_tells_why_the_broker_refuses)
 {
 	fake_broker_listen(&brokers[0]);
@@ -1402,6 +1432,9 @@ add_tests_of_failures(TCase *tc)
 	tcase_add_loop_test(tc, uplink_tries_no_other_version_than_the_settings_say, 0, 2);
 	tcase_add_test(tc, uplink_speaks_another_version_after_a_reload);
 	tcase_add_test(tc, uplink_tries_mqtt_5_again_when_both_end_without_a_word);
+	tcase_add_test(
+	    tc, uplink_stays_with_mqtt_5_when_a_broker_that_spoke_it_closes_without_a_word);
+	tcase_add_test(tc, uplink_tries_mqtt_3_1_1_when_a_broker_no_longer_answers_5);
 	tcase_add_test(tc, uplink_tells_why_the_broker_refuses);
 	tcase_add_test(tc, uplink_tries_the_brokers_in_order_and_then_waits);
 	tcase_add_test(tc, uplink_waits_longer_each_time_until_it_was_up);
