@@ -114,6 +114,14 @@ on_knows(void *arg, const uint8_t public_key[AEAD_KEY_LEN])
 	return false;
 }
 
+static bool
+on_can_answer(void *arg)
+{
+	const struct keydaemon *k = arg;
+
+	return uplink_can_answer(k->daemon.uplink);
+}
+
 static void
 on_receive(void *arg, const uint8_t public_key[AEAD_KEY_LEN], const uint8_t *message, size_t len,
     uint64_t now_ms)
@@ -204,6 +212,7 @@ keydaemon_wire_callbacks(struct keydaemon *k)
 	return (struct keywire_callbacks){
 	    .publish = on_publish,
 	    .knows = on_knows,
+	    .can_answer = on_can_answer,
 	    .receive = on_receive,
 	    .probe = on_probe_seen,
 	    .clock_us = on_clock,

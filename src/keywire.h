@@ -30,6 +30,8 @@ struct keywire_callbacks {
 	int (*publish)(void *arg, const char *topic, const void *message, size_t len);
 	/* Server: whether somebody with this key may have a session. */
 	bool (*knows)(void *arg, const uint8_t public_key[AEAD_KEY_LEN]);
+	/* Server: whether there is room for an answer; what would want one is dropped otherwise. */
+	bool (*can_answer)(void *arg);
 	/* Said to us within a session by whoever has this key. */
 	void (*receive)(void *arg, const uint8_t public_key[AEAD_KEY_LEN], const uint8_t *message,
 	    size_t len, uint64_t now_ms);

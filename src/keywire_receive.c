@@ -230,6 +230,13 @@ unwanted(struct keywire *w, const struct link_message *m, int parsed)
 	return true;
 }
 
+/* Notices are few, and the probe among them must not get lost. */
+static bool
+is_asked(const struct keywire *w, const struct arrival *a)
+{
+	return w->is_server && a->header.type != FRAME_NOTICE;
+}
+
 bool
 keywire_receive(struct keywire *w, const struct link_message *m, uint64_t now_ms)
 {
@@ -249,6 +256,8 @@ keywire_receive(struct keywire *w, const struct link_message *m, uint64_t now_ms
 		w->cb.told(w->cb.arg, m->payload, m->len, now_ms);
 	else if (told || m->len > KEYWIRE_MESSAGE_MAX + SESSION_OVERHEAD)
 		drop(w, told ? STAT_RX_DROP_TOPIC : STAT_RX_DROP_TOO_BIG);
+	else if (is_asked(w, &a) && !w->cb.can_answer(w->cb.arg))
+		drop(w, STAT_RX_DROP_FLOOD);
 	else
 		dispatch(w, &a);
 	return true;

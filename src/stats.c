@@ -108,7 +108,8 @@ static const struct stat_info infos[STAT_COUNT] = {
     [STAT_RX_DROP_HANDSHAKE] = {"rx_drop_handshake", "messages",
 	"Handshakes dropped because they were malformed, forged or not meant for this node."},
     [STAT_RX_DROP_FLOOD] = {"rx_drop_flood", "messages",
-	"Handshakes and notices dropped because more came than this node answers."},
+	"Handshakes, notices and a key server's requests dropped because more came than "
+	"are answered."},
     [STAT_RX_DROP_NOTICE] = {"rx_drop_notice", "messages",
 	"Notices dropped because they were malformed, forged or not meant for this node."},
     [STAT_HANDSHAKES_STARTED] = {"handshakes_started", "events",

@@ -47,7 +47,8 @@ static struct world {
 	bool strangers[ENDS]; /* whom the server does not know */
 	struct message queue[QUEUE_MAX];
 	size_t count, passed;
-	bool cut; /* nothing is passed on */
+	bool cut;  /* nothing is passed on */
+	bool full; /* nor taken from the server */
 } world;
 
 static struct end *const server = &world.ends[0], *const alice = &world.ends[1],
@@ -77,6 +78,13 @@ on_knows(void *arg, const uint8_t public_key[AEAD_KEY_LEN])
 		if (memcmp(world.ends[i].network.public_key, public_key, AEAD_KEY_LEN) == 0)
 			return !world.strangers[i];
 	return false;
+}
+
+static bool
+on_can_answer(void *arg)
+{
+	ck_assert_ptr_eq(arg, server);
+	return !world.full;
 }
 
 static void
@@ -136,6 +144,7 @@ start(struct end *e)
 	struct keywire_callbacks cb = {
 	    .publish = on_publish,
 	    .knows = on_knows,
+	    .can_answer = on_can_answer,
 	    .receive = on_receive,
 	    .ready = on_ready,
 	    .told = on_told,
@@ -434,6 +443,27 @@ START_TEST(server_is_not_drowned_in_handshakes_of_one_sender)
 }
 END_TEST
 
+/* What is not answered is asked again; our own probe must come back in any case. */
+START_TEST(server_whose_way_out_is_full_takes_nothing_but_its_probe)
+{
+	uint8_t token[NOTICE_TOKEN_LEN] = "x";
+
+	meet(alice);
+	say(alice, server, "hello");
+	world.full = true;
+	pass();
+	say(bob, server, "hello");
+	ck_assert_int_eq(keywire_probe(server->wire, token), 0);
+	pass();
+	ck_assert_uint_eq(server->stats.value[STAT_RX_DROP_FLOOD], 2);
+	ck_assert_uint_eq(server->stats.value[STAT_HANDSHAKES_ANSWERED], 1);
+	ck_assert_uint_eq(server->probes, 1);
+	world.full = false;
+	wait_ms(10000);
+	ck_assert_uint_eq(bob->ready, 1);
+}
+END_TEST
+
 START_TEST(forgotten_member_has_no_session)
 {
 	meet(alice);
@@ -522,6 +552,7 @@ main(void)
 	tcase_add_test(c, each_bit_of_a_message_counts);
 	tcase_add_test(c, message_of_one_member_is_not_taken_from_the_topic_of_another);
 	tcase_add_test(c, server_is_not_drowned_in_handshakes_of_one_sender);
+	tcase_add_test(c, server_whose_way_out_is_full_takes_nothing_but_its_probe);
 	tcase_add_test(c, forgotten_member_has_no_session);
 	tcase_add_test(c, too_long_a_message_is_refused);
 	tcase_add_test(c, probe_comes_back);

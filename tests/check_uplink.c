@@ -1217,9 +1217,13 @@ START_TEST(uplink_publishes_what_must_not_wait_and_counts_it)
 	settings[0].max_rate = 20; /* two at once */
 	come_up();
 	begin_us = util_now_us();
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 8; i++) {
+		if (i < 3) /* the probe was before it, and one may be owed */
+			ck_assert(uplink_can_answer(uplink));
 		ck_assert_int_eq(uplink_publish(uplink, "t", "x", 1), 0);
+	}
 	ck_assert(uplink_blocked(uplink));
+	ck_assert(!uplink_can_answer(uplink));
 	wait_for("PUBLISH", &brokers[0].packets[PUBLISHES], 9); /* with the probe */
 	uplink_probe(uplink);
 	wait_for("probe", &seen.probes, 2);
@@ -1241,6 +1245,7 @@ fill(void)
 	for (int i = 0; i < 200; i++)
 		ck_assert_int_eq(uplink_publish(uplink, "t", payload, sizeof(payload)), 0);
 	ck_assert(uplink_blocked(uplink));
+	ck_assert(!uplink_can_answer(uplink));
 }
 
 START_TEST(uplink_waits_for_both_the_socket_and_the_limit)
