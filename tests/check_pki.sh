@@ -115,6 +115,9 @@ check_refusals()
 	refused 2 'expected certificate, password or both' init --access none
 	refused 2 'expected one such as 10.0.1.0/24' init --subnet 10.0.1.0/16
 	refused 2 'with its value' init --network
+	refused 2 "'0': expected a number from 1 to 36500" init --days 0
+	refused 2 "'010': expected a number" init --ca-days 010
+	refused 2 'from 1 to 65535' init --port 65536
 	expect init --network home --topics plain
 	says 'made a CA'
 	refused 1 "first 'mqtt-vpn-pki server NAME'" node n1
@@ -128,6 +131,7 @@ check_refusals()
 	refused 2 'unknown option' node n1 --size large
 	refused 1 'is not a certificate request' node n1 --request /dev/null
 	refused 1 "there is no node 'nobody'" revoke nobody
+	refused 1 'is not a name' revoke ../nodes
 	refused 1 'there is no broker yet' broker verify
 	refused 1 'broker.tar is not there' broker apply
 	refused 2 'expected mosquitto, apply or verify' broker nginx
@@ -270,6 +274,7 @@ check_dates()
 check_revocation()
 {
 	expect node n3
+	cp -p "$tmp/pki/ca/ca.crl" "$tmp/old.crl"
 	expect revoke n3
 	_serial=$(openssl x509 -in "$tmp/pki/nodes/n3/node.crt" -noout -serial | sed 's/.*=//')
 	openssl crl -in "$tmp/pki/ca/ca.crl" -noout -text >"$tmp/out"
@@ -283,6 +288,28 @@ check_revocation()
 	refused 1 'n3 was revoked' node n3
 	expect list
 	says '^n3 .* revoked'
+	expect check
+	# As if it had been interrupted before the list was made.
+	cp -p "$tmp/old.crl" "$tmp/pki/ca/ca.crl"
+	refused 1 'ca.crl lacks a certificate that was revoked' check
+	expect revoke n3
+	says 'a new list'
+	expect check
+}
+
+# The key that was made here is not handed out once the node has made its own.
+check_requests()
+{
+	expect node n4
+	tar -tf "$tmp/pki/bundles/n4.tar" | grep -q node.key || fail "n4 has no key"
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
+	    -keyout "$tmp/n4.key" -out "$tmp/n4.csr" 2>"$tmp/out" || fail "openssl req"
+	expect node n4 --request "$tmp/n4.csr"
+	[ ! -e "$tmp/pki/nodes/n4/node.key" ] || fail "the old key of n4 is still there"
+	! tar -tf "$tmp/pki/bundles/n4.tar" | grep -q node.key || fail "the old key is handed out"
+	openssl x509 -in "$tmp/pki/nodes/n4/node.crt" -noout -pubkey >"$tmp/out"
+	openssl pkey -in "$tmp/n4.key" -pubout | cmp -s - "$tmp/out" ||
+	    fail "the certificate is for another key"
 	expect check
 }
 
@@ -342,6 +369,7 @@ for shell in $shells; do
 	check_again
 	check_dates
 	check_revocation
+	check_requests
 	check_problems
 	check_umasks
 	check_apply

@@ -231,11 +231,19 @@ check_address()
 	fi
 }
 
+# check_number OPTION VALUE LEAST MOST
 check_number()
 {
 	case $2 in
-	'' | *[!0-9]*) misused "$1: '$2' is not a number" ;;
+	'' | *[!0-9]* | 0?* | ???????*) misused "$1: '$2': expected a number from $3 to $4" ;;
 	esac
+	{ [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; } || misused "$1: '$2': expected a number from $3 to $4"
+}
+
+# A hundred years.
+check_days()
+{
+	check_number "$1" "$2" 1 36500
 }
 
 # list_of WORD...: {"a", "b"}, a list in a configuration file.

@@ -121,16 +121,25 @@ make_crl()
 	mv "$pki/ca/ca.crl.new" "$pki/ca/ca.crl"
 }
 
+# Whether the list has every certificate that was revoked: a run may have ended between the two.
+lists_all_revoked()
+(
+	make_work_dir
+	openssl crl -in "$pki/ca/ca.crl" -noout -text 2>/dev/null |
+	    sed -n 's/^ *Serial Number: *//p' >"$work/listed"
+	! awk -F '\t' '$1 == "R" { print $4 }' "$pki/ca/index.txt" | grep -q -v -x -F -f "$work/listed"
+)
+
 # The certificate that proves that the broker looks at the list: it was revoked when it was made.
 make_revoked()
 {
-	[ ! -s "$pki/probe/revoked.crt" ] || return 0
-	mkdir -p "$pki/probe"
-	days=$s_ca_days
-	days=$((days - 1))
-	issue node revoked-for-verify "$pki/probe/revoked.key" "$pki/probe/revoked.crt"
+	if [ ! -s "$pki/probe/revoked.crt" ]; then
+		mkdir -p "$pki/probe"
+		days=$((s_ca_days - 1))
+		issue node revoked-for-verify "$pki/probe/revoked.key" "$pki/probe/revoked.crt"
+	fi
 	revoke_all revoked-for-verify
-	make_crl
+	lists_all_revoked || make_crl
 }
 
 # end_of FILE: "Nov 21 23:00:00 2028 GMT", of a certificate or a revocation list.

@@ -8,6 +8,7 @@ run_revoke()
 	require_ca
 	need "$vpnctl"
 	[ $# -eq 1 ] || misused "revoke: expected the name of a node"
+	check_name "$1"
 	[ -d "$pki/nodes/$1" ] || die "there is no node '$1'"
 	take_lock
 	if [ ! -e "$pki/nodes/$1/revoked" ]; then
@@ -17,7 +18,7 @@ run_revoke()
 	fi
 	# Also what an interrupted run left.
 	revoke_all "$1"
-	if [ -s "$work/serials" ]; then
+	if ! lists_all_revoked; then
 		make_crl
 		did "a new list of revoked certificates is in $pki/ca/ca.crl"
 	fi
@@ -46,7 +47,7 @@ within_option()
 	within=$warn_days
 	[ $# -gt 0 ] || return 0
 	{ [ "$1" = --within ] && [ $# -eq 2 ]; } || misused "expected --within DAYS"
-	check_number --within "$2"
+	check_number --within "$2" 0 36500
 	within=$2
 }
 
@@ -184,6 +185,8 @@ check_nodes()
 		    "$pki/ca/index.txt" || continue
 		problem "$_node: one of its certificates is not revoked: mqtt-vpn-pki revoke $_node"
 	done
+	lists_all_revoked ||
+	    problem "$pki/ca/ca.crl lacks a certificate that was revoked: mqtt-vpn-pki crl"
 }
 
 check_servers()

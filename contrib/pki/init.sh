@@ -50,7 +50,9 @@ check_setting()
 		*) false ;;
 		esac || misused "--subnet: '$2': expected one such as 10.0.1.0/24; for others give each node its --address"
 		;;
-	*) check_number "--$1" "$2" ;;
+	port) check_number --port "$2" 1 65535 ;;
+	ca-days) check_number --ca-days "$2" 2 36500 ;; # one more than the certificates of verify
+	*) check_days "--$1" "$2" ;;
 	esac
 }
 

@@ -59,7 +59,7 @@ run_server()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--days)
-			check_number --days "${2:-}"
+			check_days --days "${2:-}"
 			days=$2
 			shift
 			;;
@@ -162,7 +162,7 @@ node_options()
 		--request) request=$2 ;;
 		--public-key) public_key=$2 ;;
 		--days)
-			check_number --days "$2"
+			check_days --days "$2"
 			days=$2
 			;;
 		*) misused "node: unknown option $1" ;;
@@ -236,6 +236,8 @@ issue_node()
 {
 	_dir=$pki/nodes/$1
 	issue node "$1" "$_dir/node.key" "$_dir/node.crt" "${request:-}"
+	# One that was made here would overwrite the node's own.
+	[ -z "${request:-}" ] || rm -f "$_dir/node.key"
 	did "$1: made a certificate, good until $(expiry "$_dir/node.crt")"
 }
 

@@ -56,7 +56,7 @@ verify_options()
 		esac
 		shift
 	done
-	check_number --port "$port"
+	check_number --port "$port" 1 65535
 }
 
 # The part of a topic that follows "write" where any destination may stand: "P/N/+/OWN".
