@@ -26,6 +26,7 @@ SHORT_UDP = "UDP, 64 bytes, delivered"
 IDLE_TIMES, LOAD_TIMES, LINE_TIMES = 3, 3, 15
 LONG_LINE = ("--rate", "20M", "--delay", "75", "--queue", "250000")
 LOSSES = (0, 1)  # percent
+LOSSY_CONGESTION = "bbr"  # what the manual recommends for a line with loss
 FLOOD_MBIT = 100
 FLOOD_TIMES = 3
 FLOOD_SIZE = 1400
@@ -309,7 +310,7 @@ def line(bench):
     """20 Mbit/s and 150 ms there and back, between one node and the broker."""
     for loss in LOSSES:
         with Lab(bench.config, line=[*LONG_LINE, "--loss", str(loss)]) as lab:
-            ours = bench.start(lab, [Vpnd("psk")])
+            ours = bench.start(lab, [Vpnd("psk"), Vpnd("psk", congestion=LOSSY_CONGESTION)])
             direct = bench.start(lab, [Direct()])
             others = bench.start(lab, bench.others(tuned=False))
             setting = f"{loss} % loss"

@@ -145,11 +145,12 @@ class Vpnd(Tunnel):
 
     through_broker = True
 
-    def __init__(self, wire="psk", idle_peers=0, mtu=None, name=None):
-        super().__init__(name or f"mqtt-vpnd {wire}")
+    def __init__(self, wire="psk", idle_peers=0, mtu=None, name=None, congestion=None):
+        super().__init__(name or ", ".join(filter(None, (f"mqtt-vpnd {wire}", congestion))))
         self.wire = wire
         self.idle_peers = idle_peers
         self.mtu = mtu
+        self.congestion = congestion
         self.secrets = {}
         self.publics = {}
 
@@ -201,7 +202,8 @@ class Vpnd(Tunnel):
             self.broker_line(), *self.peer_lines(n), ""])
 
     def broker_line(self):
-        return f'broker "mqtt://{BROKER}:{BROKER_PORT}" {{ }}'
+        options = f"congestion-control = {self.congestion}" if self.congestion else ""
+        return f'broker "mqtt://{BROKER}:{BROKER_PORT}" {{ {options} }}'
 
     def socket(self, n):
         return os.path.join(self.lab.directory, f"vpn{self.number}-{n}.sock")

@@ -127,6 +127,9 @@ link_new(struct event_base *base, struct wheel *wheel, const struct link_params 
 	    .timeout_ms = p->timeout_ms,
 	    .keepalive_ms = (uint64_t)p->keepalive_s * 1000,
 	};
+	if (p->congestion_control != NULL)
+		snprintf(l->congestion_control, sizeof(l->congestion_control), "%s",
+		    p->congestion_control);
 	l->closing = event_new(base, -1, 0, on_closing, l);
 	l->acknowledge = event_new(base, -1, 0, link_on_acknowledge, l);
 	l->mosq = mosquitto_new(p->client_id, true, l);

@@ -42,10 +42,11 @@ struct link_params {
 	enum link_protocol protocol;
 	struct tls *tls; /* borrowed while the link lives; NULL for none */
 	uint32_t keepalive_s;
-	uint32_t tcp_timeout_ms; /* for the TCP connection */
-	uint32_t timeout_ms;	 /* for each later stage: TLS handshake, CONNACK */
-	uint32_t max_packet;	 /* largest MQTT packet that we take; told to an MQTT 5 broker */
-	struct stats *stats;	 /* borrowed while the link lives: keepalives are counted */
+	const char *congestion_control; /* TCP's; NULL for the kernel's choice */
+	uint32_t tcp_timeout_ms;	/* for the TCP connection */
+	uint32_t timeout_ms;		/* for each later stage: TLS handshake, CONNACK */
+	uint32_t max_packet; /* largest MQTT packet that we take; told to an MQTT 5 broker */
+	struct stats *stats; /* borrowed while the link lives: keepalives are counted */
 };
 
 struct link_message {

@@ -66,7 +66,8 @@ struct link {
 	size_t unchecked;	      /* bytes published since link_path_check() */
 	uint64_t held;		      /* by the kernel, at the last look */
 	struct wheel_timer path_timer;
-	bool left_bbr; /* or found that there is no need to */
+	char congestion_control[16]; /* as tcp(7) has it; "": the kernel's choice, and ours */
+	bool left_bbr;		     /* or found that there is no need to */
 };
 
 /* link_failure.c. The one way a connection ends by itself; the first cause is the one that counts.

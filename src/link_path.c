@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h> /* more of struct tcp_info than in <netinet/tcp.h>; both do not go together */
 #include <netinet/in.h>
@@ -84,7 +85,8 @@ leave_bbr(struct link *l, uint32_t min_rtt_us)
 	socklen_t len = sizeof(name) - 1;
 	size_t i;
 
-	if (l->left_bbr || min_rtt_us == 0 || min_rtt_us >= BBR_RTT_MIN_US)
+	if (l->congestion_control[0] != '\0' || l->left_bbr || min_rtt_us == 0 ||
+	    min_rtt_us >= BBR_RTT_MIN_US)
 		return;
 	l->left_bbr = true;
 	getsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, name, &len);
@@ -127,11 +129,29 @@ follow_path(struct link *l, uint64_t now_ms)
 		    (uint64_t)info.tcpi_snd_cwnd * info.tcpi_snd_mss * NOTSENT_US / info.tcpi_rtt);
 }
 
+/* As configured; where that cannot be, as if nothing were. */
+static void
+choose_congestion_control(struct link *l)
+{
+	char *name = l->congestion_control;
+
+	if (name[0] == '\0' ||
+	    setsockopt(l->fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0)
+		return;
+	log_warning("congestion-control %s: %s: using the kernel's choice", name,
+	    errno == ENOENT  ? "the kernel has no such module"
+	    : errno == EPERM ? "the sysctl net.ipv4.tcp_allowed_congestion_control lacks it"
+			     : strerror(errno));
+	name[0] = '\0';
+}
+
 void
 link_path_begin(struct link *l)
 {
-	if (!l->is_unix)
-		follow_path(l, util_now_ms());
+	if (l->is_unix)
+		return;
+	choose_congestion_control(l);
+	follow_path(l, util_now_ms());
 }
 
 /* What has arrived behind a lost segment, or is to be sent again, does not fill the path. */

@@ -57,6 +57,7 @@ struct settings_broker {
 	char *alpn;			 /* one protocol */
 	char *tls_name;			 /* name to check and to send as SNI; host when NULL */
 	char *tls_min_version;		 /* "1.2" (default) or "1.3" */
+	char *congestion_control;	 /* of TCP, by the kernel's name for it */
 	bool tls_verify;		 /* default true */
 	uint32_t keepalive_s;		 /* 60; 5 to 3600 */
 	uint32_t timeout_s;		 /* for each stage of connecting: 10; 1 to 120 */

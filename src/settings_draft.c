@@ -213,6 +213,7 @@ settings_free_broker(struct settings_broker *b)
 	free(b->alpn);
 	free(b->tls_name);
 	free(b->tls_min_version);
+	free(b->congestion_control);
 }
 
 void

@@ -20,6 +20,7 @@
 #include "util.h"
 
 #define TEXT_MAX 1024
+#define CONGESTION_CONTROL_MAX 15 /* the kernel's TCP_CA_NAME_MAX, less its NUL */
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
 void *
@@ -294,6 +295,8 @@ static const struct settings_key keys[] = {
 	.min = 1, .max = 1000000},
     {SETTINGS_BROKER, "max-bandwidth", BOTH, .set = settings_set_quantity,
 	.offset = BROKER(max_bandwidth), .min = 1000, .max = 4000000000},
+    {SETTINGS_BROKER, "congestion-control", BOTH, .set = set_ascii,
+	.offset = BROKER(congestion_control), .max = CONGESTION_CONTROL_MAX},
     {SETTINGS_BROKER, "ca-file", BOTH, .set = set_path, .offset = BROKER(ca_file), .max = TEXT_MAX,
 	.access = ACCESS_READ, .tls = true},
     {SETTINGS_BROKER, "crl-file", BOTH, .set = set_path, .offset = BROKER(crl_file),

@@ -206,6 +206,7 @@ open_link(struct uplink *u, const char *address, uint16_t port, char **error)
 	    .protocol = b->protocol,
 	    .tls = b->tls,
 	    .keepalive_s = b->settings->keepalive_s,
+	    .congestion_control = b->settings->congestion_control,
 	    .timeout_ms = timeout_ms,
 	    .tcp_timeout_ms = u->addr_next < u->addr_count && timeout_ms > TCP_TIMEOUT_MANY_MS
 				  ? TCP_TIMEOUT_MANY_MS

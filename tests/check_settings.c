@@ -142,7 +142,7 @@ START_TEST(settings_take_every_key_of_a_broker)
 				"key = \"~/pem\" key-passphrase-file = \"~/pw\" alpn = mqtt "
 				"tls-name = other tls-min-version = 1.3 tls-verify = off "
 				"keepalive = 5 timeout = 120 max-message = 128k max-rate = 1 "
-				"max-bandwidth = 4G }\n"
+				"max-bandwidth = 4G congestion-control = bbr }\n"
 				"broker two { username = me password-command = \"echo token\" }\n");
 	ck_assert_uint_eq(s->broker_count, 3);
 	b = &s->brokers[1];
@@ -162,6 +162,7 @@ START_TEST(settings_take_every_key_of_a_broker)
 	ck_assert_uint_eq(b->max_message, 128000);
 	ck_assert_uint_eq(b->max_rate, 1);
 	ck_assert_uint_eq(b->max_bandwidth, 4000000000);
+	ck_assert_str_eq(b->congestion_control, "bbr");
 	ck_assert_str_eq(s->brokers[2].password_command, "echo token");
 	settings_free(s);
 }

@@ -326,9 +326,8 @@ static const struct refusal refusals[] = {
 	":1: tls-name: 'a b' holds a space or a character beyond ASCII: expected neither"},
     {false, "broker \"mqtts://a\" { ca-dir = \"/x\" }\n",
 	":1: 'ca-dir' is not a key: expected one of username, password-file, password-command, "
-	"profile, protocol, keepalive, timeout, max-message, max-rate, max-bandwidth, ca-file, "
-	"crl-file, certificate, "
-	"key, key-passphrase-file, alpn, "
+	"profile, protocol, keepalive, timeout, max-message, max-rate, max-bandwidth, "
+	"congestion-control, ca-file, crl-file, certificate, key, key-passphrase-file, alpn, "
 	"tls-name, tls-min-version, tls-verify"},
     {false, "peer \"a b\" { }\n",
 	":1: peer: 'a b' is not a name for a peer: expected letters, digits, '-', '_' and '.'"},
