@@ -21,6 +21,8 @@
 #   denied           pattern of what status says to "denied"
 #   oversize         what becomes of a message that is too long: told (the broker says its limit, and
 #                    it is kept), taken (it knows no such limit for MQTT), lost, or closed
+#   broker_nodes     with a cluster: all its nodes
+#   second           with a cluster: where node 2 of the VPN is, when node 1 is at the first
 #   moved_ms         with a cluster: how long traffic stands still at most when a node is killed
 #
 # Each figure is a line "measured: NAME: WHAT: VALUE".
@@ -32,6 +34,8 @@ versions='5 3.1.1'
 dotted=yes
 retained=yes
 oversize=told
+broker_nodes=1
+second=1
 moved_ms=3000
 start_seconds=20
 
@@ -108,14 +112,14 @@ vpn_start()
 	node_run "$1"
 }
 
-# vpn_pair SECTIONS: nodes 1 and 2, which come up.
+# vpn_pair [SETTINGS [SECTIONS]]: nodes 1 and 2, each at its broker, which come up; SECTIONS are of
+# further brokers.
 vpn_pair()
 {
-	for _n in 1 2; do
-		vpn_start "$_n" "$1"
-	done
-	wait_up n1
-	wait_up n2
+	vpn_start 1 "$(section 1 "${1:-}") ${2:-}"
+	vpn_start 2 "$(section "$second" "${1:-}") ${2:-}"
+	wait_uses n1 1
+	wait_uses n2 "$second"
 }
 
 vpn_stop()
@@ -151,13 +155,13 @@ both_versions()
 		step "protocol = $version"
 		case " $versions " in
 		*" $version "*)
-			vpn_pair "$(section 1 "protocol = $version")"
+			vpn_pair "protocol = $version"
 			[ "$(json n1 status link protocol)" = "$version" ] || fail "n1 speaks another version"
-			expect_ping n1 10.0.1.2
+			wait_ping n1 10.0.1.2
 			;;
 		*)
 			vpn_start 1 "$(section 1 "protocol = $version")"
-			vpn_start 2 "$(section 1)"
+			vpn_start 2 "$(section "$second")"
 			expect_error n1 "does not speak MQTT $version|without an answer to CONNECT"
 			last_error n1
 			;;
@@ -165,7 +169,7 @@ both_versions()
 		vpn_stop 1 2
 	done
 	step "the version that is found"
-	vpn_pair "$(section 1)"
+	vpn_pair
 	[ "$(json n1 status link protocol)" = "${versions%% *}" ] ||
 	    fail "n1 found $(json n1 status link protocol)"
 }
@@ -196,9 +200,7 @@ failover()
 {
 	step "killed: the next one of the list, and back"
 	spare_start
-	vpn_pair "$(section 1) broker \"mqtt://10.99.0.9\" { }"
-	wait_uses n1 1
-	wait_uses n2 1
+	vpn_pair '' 'broker "mqtt://10.99.0.9" { }'
 	expect_ping n1 10.0.1.2
 	gap_begin n1 10.0.1.2
 	stop broker1 KILL
@@ -219,16 +221,16 @@ failover()
 retained_message()
 {
 	step "a retained message is ignored"
-	publishes 1 node mqttip/test/0a000101/0a000102 -r -m 'an old packet' || fail "cannot be published"
-	vpn_pair "$(section 1 'protocol = 3.1.1')"
-	expect_ping n1 10.0.1.2
+	publishes "$second" node mqttip/test/0a000101/0a000102 -r -m 'an old packet' || fail "cannot be published"
+	vpn_pair 'protocol = 3.1.1'
+	wait_ping n1 10.0.1.2
 	_count=$(counter n1 rx_drop_retained)
 	measured "retained messages that came: $_count"
 	case $retained in
 	yes) [ "$_count" -ge 1 ] || fail "no retained message came" ;;
 	*) [ "$_count" -eq 0 ] || fail "a retained message came" ;;
 	esac
-	publishes 1 node mqttip/test/0a000101/0a000102 -r -n || fail "cannot be deleted"
+	publishes "$second" node mqttip/test/0a000101/0a000102 -r -n || fail "cannot be deleted"
 	vpn_stop 1 2
 }
 
@@ -276,12 +278,14 @@ downloads()
 oversized()
 {
 	step "messages of more than 20000 bytes are too long for the broker"
-	kind_stop 1
 	limit=20000
-	kind_conf 1
-	broker_start 1
-	vpn_pair "$(section 1)"
-	expect_ping n1 10.0.1.2
+	for _limited in $broker_nodes; do # one after the other, as a cluster wants it
+		kind_stop "$_limited"
+		kind_conf "$_limited"
+		broker_start "$_limited"
+	done
+	vpn_pair
+	wait_ping n1 10.0.1.2
 	_passed=no
 	! downloads || _passed=yes
 	_lost=$(counter n2 disconnects)
@@ -293,7 +297,8 @@ oversized()
 	esac
 	vpn_stop 1 2
 	step "max-message = 18000"
-	vpn_pair "$(section 1 'max-message = 18000')"
+	vpn_pair 'max-message = 18000'
+	wait_ping n1 10.0.1.2
 	expect_download n1 n2 10.0.1.2 "$tmp/file" "$sum"
 	[ "$(counter n2 disconnects)" -eq 0 ] || fail "the broker closed the connection"
 	vpn_stop 1 2
@@ -402,20 +407,34 @@ loses()
 	expect_ping "n$1" "10.0.1.$_last"
 }
 
+# across: what one node of a broker is asked, with the nodes of the VPN at two nodes of it.
+across()
+{
+	both_versions
+	traffic
+	vpn_stop 1 2
+	retained_message
+	acl
+}
+
 # cluster: three nodes of the VPN at three nodes of a broker.
 cluster()
 {
+	broker_nodes='1 2 3'
+	second=2
 	brokers_begin
 	node_new 1 2 3
 	sum=$(random_file "$tmp/file" 3000000)
-	for _c in 1 2 3; do
+	for _c in $broker_nodes; do
 		kind_conf "$_c"
 	done
 	clock
 	_begun=$now
-	broker_start 1 2 3
+	# shellcheck disable=SC2086 # a list
+	broker_start $broker_nodes
 	clock
 	measured "start of three, ms: $((now - _begun))"
+	across
 	for killed in 1 2 3; do
 		step "three nodes at three brokers"
 		vpn_three
@@ -426,4 +445,5 @@ cluster()
 		loses "$killed"
 		vpn_stop 1 2 3
 	done
+	oversized
 }

@@ -6,6 +6,7 @@
 
 name=$(dpkg-query -W -f 'mosquitto ${Version}' mosquitto 2>/dev/null | sed 's/-.*//')
 denied='delivers nothing'
+bridged=no # yes: the others connect to the first
 
 kind_need()
 {
@@ -35,6 +36,17 @@ kind_conf()
 		allow_anonymous false
 		password_file $tmp/passwords
 		acl_file $tmp/acl
+	END
+	[ "$bridged" = no ] || [ "$1" = 1 ] || cat >>"$tmp/broker$1.conf" <<-END
+		connection first
+		address 10.99.0.1:1883
+		remote_username node
+		remote_password node
+		bridge_protocol_version mqttv50
+		try_private true
+		restart_timeout 1
+		notifications false
+		topic mqttip/# both 0
 	END
 }
 

@@ -68,9 +68,12 @@ kind_conf()
 	END
 }
 
-# Under systemd it is the server itself that is our child, not a shell that waits for it.
+# Under systemd it is the server itself that is our child, not a shell that waits for it. Nodes that
+# begin at the same moment would each start epmd, and all but one fail.
 kind_run()
 {
+	in_ns b epmd -daemon
+	wait_for 10 in_ns b epmd -names || fail "epmd does not answer"
 	spawn b "broker$1" env -i PATH="$PATH" HOME="$tmp" LANG=C.UTF-8 RUNNING_UNDER_SYSTEMD=yes \
 	    RABBITMQ_USE_LONGNAME=true RABBITMQ_NODENAME="rabbit$1@10.99.0.$1" \
 	    RABBITMQ_DIST_PORT="2567$1" RABBITMQ_CONF_ENV_FILE=/dev/null \
