@@ -282,7 +282,9 @@ link_publish(struct link *l, const char *topic, const void *payload, size_t len)
 		return -1;
 	}
 	l->said_ms = util_now_ms();
-	if (!l->blocked)
+	if (l->blocked)
+		l->waiting += len;
+	else
 		l->wrote_ms = l->said_ms;
 	l->unchecked += len;
 	if (l->unchecked >= CHECK_EVERY || l->unchecked >= l->notsent_max || l->unsent)
@@ -295,6 +297,12 @@ bool
 link_blocked(const struct link *l)
 {
 	return l->blocked || l->full;
+}
+
+size_t
+link_waiting(const struct link *l)
+{
+	return l->waiting;
 }
 
 enum link_protocol

@@ -104,6 +104,8 @@ int link_publish(struct link *l, const char *topic, const void *payload, size_t 
 size_t link_max_payload(const struct link *l, size_t topic_len);
 /* Some of it still waits here, or the kernel holds more than the path to the broker needs. */
 bool link_blocked(const struct link *l);
+/* Bytes that were published while it was blocked, since it last was not. */
+size_t link_waiting(const struct link *l);
 
 /* Facts, for people. tls_facts are NULL without TLS or before the handshake. */
 enum link_protocol link_protocol(const struct link *l);

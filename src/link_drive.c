@@ -103,6 +103,7 @@ link_settle(struct link *l)
 	}
 	event_del(l->writable);
 	l->unacked = 0;
+	l->waiting = 0;
 	/* Whatever emptied the queue, the owner hears of it from the loop. */
 	if (l->stalled)
 		event_active(l->writable, EV_WRITE, 0);

@@ -32,9 +32,10 @@ struct link {
 	enum link_stage stage;
 	enum link_protocol protocol;
 	bool dead;
-	bool blocked; /* until the socket takes more */
-	bool full;    /* until the kernel holds less: path_timer will tell */
-	bool unsent;  /* the kernel holds notsent_max or more that it has not sent */
+	bool blocked;	/* until the socket takes more */
+	size_t waiting; /* bytes published since then */
+	bool full;	/* until the kernel holds less: path_timer will tell */
+	bool unsent;	/* the kernel holds notsent_max or more that it has not sent */
 	uint64_t notsent_max;
 	uint64_t followed_ms; /* when notsent_max was found */
 	uint64_t heard;	      /* times that something came */

@@ -30,6 +30,7 @@
 /* The bytes of a PUBLISH beside topic and payload, at most: the fixed header, the length of the
  * topic, and that of the properties (MQTT 5, 3.3). */
 #define PUBLISH_OVERHEAD 8
+#define ANSWERS_WAITING (256 * 1024)
 #define ANSWERS_OWED_US 100000
 
 struct uplink_broker *
@@ -379,7 +380,7 @@ uplink_can_answer(const struct uplink *u)
 {
 	uint64_t now_us = util_now_us();
 
-	return u->link != NULL && !link_blocked(u->link) &&
+	return u->link != NULL && link_waiting(u->link) <= ANSWERS_WAITING &&
 	       pacer_due_us(&u->pacer, now_us) <= now_us + ANSWERS_OWED_US;
 }
 

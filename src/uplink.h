@@ -88,8 +88,8 @@ bool uplink_is_up(const struct uplink *u);
 /* Publish nothing more until writable(): the connection is full, or the broker's max-rate or
  * max-bandwidth used up. What must not wait may be published in any case. */
 bool uplink_blocked(const struct uplink *u);
-/* Whether an answer may be published that whoever asked would ask for again: the connection is not
- * full, and no more than a tenth of a second of the broker's limits is owed. */
+/* Whether an answer may be published that whoever asked would ask for again: no more than 256 KiB
+ * wait for the connection, and no more than a tenth of a second of the broker's limits is owed. */
 bool uplink_can_answer(const struct uplink *u);
 /* Returns 0, or -1 with errno: ENOTCONN, EMSGSIZE. */
 int uplink_publish(struct uplink *u, const char *topic, const void *payload, size_t len);
