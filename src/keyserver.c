@@ -277,16 +277,34 @@ free_others(struct keyserver_state **all, size_t count, struct keyserver_state *
 	free(all);
 }
 
+/* In the store, all of them or none: what a group was made with cannot be changed. */
+static int
+add_groups(struct keyserver *ks, const struct keyserver_settings *settings,
+    struct keyserver_state **groups, size_t *count, char **error)
+{
+	bool kept = keystore_begin(ks->store) == 0;
+	int rc = 0;
+
+	for (size_t i = 0; kept && rc == 0 && i < settings->group_count; i++)
+		rc = add_group(ks, groups, count, &settings->groups[i], error);
+	kept = kept && (rc == -1 || keystore_commit(ks->store) == 0);
+	if (!kept)
+		*error = strdup(keystore_error(ks->store));
+	if (kept && rc == 0)
+		return 0;
+	keystore_rollback(ks->store);
+	return -1;
+}
+
 static int
 set_groups(struct keyserver *ks, const struct keyserver_settings *settings, char **error)
 {
 	struct keyserver_state **groups = calloc(settings->group_count + 1, sizeof(*groups));
 	size_t count = 0;
-	int rc = groups != NULL ? 0 : -1;
 
-	for (size_t i = 0; rc == 0 && i < settings->group_count; i++)
-		rc = add_group(ks, groups, &count, &settings->groups[i], error);
-	if (rc == -1) {
+	if (groups == NULL)
+		return -1;
+	if (add_groups(ks, settings, groups, &count, error) == -1) {
 		free_others(groups, count, ks->groups, ks->group_count);
 		return -1;
 	}

@@ -155,7 +155,10 @@ create(struct keyserver_state *g, const struct keyserver_group *settings)
 	g->kept.slot_s = settings->slot_s;
 	g->kept.slots_depth = settings->depth;
 	keyserver_begin_slots(g->ks, &g->kept);
-	return keystore_put_group(g->ks->store, &g->kept);
+	if (keystore_put_group(g->ks->store, &g->kept) == -1)
+		return -1;
+	/* That of the slots, which must not begin later than it is after a restart. */
+	return keystore_put_clock(g->ks->store, g->ks->identity.clock_ms);
 }
 
 static int

@@ -1127,6 +1127,27 @@ START_TEST(keyserver_keeps_the_method_of_a_group)
 }
 END_TEST
 
+START_TEST(keyserver_makes_no_group_of_settings_that_are_refused)
+{
+	struct keyserver_settings other = w.settings;
+	struct keyserver_group changed[3] = {w.groups[0], w.groups[1], w.groups[1]};
+	char *error;
+
+	begin(KEYMSG_UPDATE);
+	other.groups = changed;
+	other.group_count = 3;
+	changed[0].name = "new";
+	changed[1] = w.groups[0];
+	changed[1].method = KEYMSG_STATIC;
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), -1);
+	ck_assert_ptr_nonnull(strstr(error, "group home: its method"));
+	free(error);
+	changed[0].method = KEYMSG_SLOTTED;
+	changed[1] = w.groups[0];
+	ck_assert_int_eq(keyserver_configure(w.server, &other, w.now_ms, &error), 0);
+}
+END_TEST
+
 /* What somebody has done to the store with another program. */
 static void
 expect_no_fit(const char *sql)
@@ -1251,6 +1272,7 @@ keyserver_tests(void)
 	tcase_add_test(tc, keyserver_puts_out_who_got_another_key_while_it_was_away);
 	tcase_add_test(tc, keyserver_evicts_who_has_left);
 	tcase_add_test(tc, keyserver_keeps_the_method_of_a_group);
+	tcase_add_test(tc, keyserver_makes_no_group_of_settings_that_are_refused);
 	add_for_each_method(tc, keyserver_refuses_keys_that_do_not_fit);
 	tcase_add_test(tc, keyserver_refuses_two_of_one_name);
 	return tc;
