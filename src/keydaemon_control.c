@@ -98,7 +98,7 @@ report_warnings(const struct keydaemon *k, cJSON *array)
 			warn(array, util_format("group %s: its last change could not be kept: %s",
 					s->groups[i].name, keystore_error(k->store)));
 	if (lag_ms > LAG_MAX_MS)
-		warn(array, util_format("the clock is %s behind: until then no membership ends",
+		warn(array, util_format("the clock is %s behind the time that members were told",
 				util_format_duration(lag_ms, duration, sizeof(duration))));
 	if (k->daemon.stats.value[STAT_ADDRESS_CONFLICTS] > 0)
 		warn(array, util_format("another key server uses our private key"));

@@ -341,6 +341,7 @@ keyserver_configure(
 	struct keyserver_directory directory;
 
 	*error = NULL;
+	ks->now_ms = now_ms;
 	if (keyserver_directory_init(&directory, settings) == -1)
 		return -1;
 	if (refuse_twins(settings, &directory, error) == -1 ||
@@ -370,11 +371,13 @@ keyserver_new(struct wheel *wheel, struct keystore *store,
 	ks->wheel = wheel;
 	ks->store = store;
 	ks->callbacks = *callbacks;
+	ks->now_ms = ks->anchor_at_ms = now_ms;
 	if (keystore_get_server(store, &ks->identity) == -1) {
 		*error = strdup(keystore_error(store));
 		keyserver_free(ks);
 		return NULL;
 	}
+	ks->anchor_ms = ks->identity.clock_ms;
 	if (keyserver_configure(ks, settings, now_ms, error) == -1) {
 		keyserver_free(ks);
 		return NULL;

@@ -54,7 +54,7 @@ struct keyserver_callbacks {
 	/* To one member within its session; to all of a group. */
 	void (*send)(void *arg, const char *member, const uint8_t *message, size_t len);
 	void (*publish)(void *arg, const char *group, const uint8_t *message, size_t len);
-	/* The time of day in milliseconds; where it goes back, the server's time stands still. */
+	/* The time of day in milliseconds; where it goes back, the server's time runs on. */
 	uint64_t (*wall_ms)(void *arg);
 	void *arg;
 };
@@ -118,8 +118,8 @@ struct keyserver_member_facts {
 /* Returns 0, or -1 if there is no such group. */
 int keyserver_member_facts(const struct keyserver *ks, const char *group, const char *member,
     struct keyserver_member_facts *facts);
-/* How far the time of day is behind what the server has told before; its time stands still so long.
- */
+/* How far the time of day is behind that of the server, which has told it before and never goes
+ * back. */
 uint64_t keyserver_lag_ms(const struct keyserver *ks);
 /* Our Ed25519 key. Borrowed. */
 const uint8_t *keyserver_public(const struct keyserver *ks);

@@ -9,14 +9,6 @@
 
 #include "keyserver_internal.h"
 
-static uint64_t
-present(const struct keyserver *ks)
-{
-	uint64_t wall_ms = ks->callbacks.wall_ms(ks->callbacks.arg);
-
-	return wall_ms > ks->identity.clock_ms ? wall_ms : ks->identity.clock_ms;
-}
-
 int
 keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_facts *facts)
 {
@@ -39,7 +31,7 @@ keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_
 	if (facts->method == KEYMSG_SLOTTED) {
 		facts->slot_s = g->kept.slot_s;
 		facts->depth = g->kept.slots_depth;
-		facts->slot = (uint32_t)keyserver_slot(g, present(ks));
+		facts->slot = (uint32_t)keyserver_slot(g, keyserver_present(ks));
 	}
 	return 0;
 }
@@ -50,7 +42,7 @@ keyserver_member_facts(const struct keyserver *ks, const char *group, const char
 {
 	const struct keyserver_state *g = keyserver_find_group(ks, group);
 	const struct keystore_member *m;
-	uint64_t now_ms = present(ks);
+	uint64_t now_ms = keyserver_present(ks);
 
 	if (g == NULL)
 		return -1;
@@ -67,7 +59,7 @@ keyserver_member_facts(const struct keyserver *ks, const char *group, const char
 uint64_t
 keyserver_lag_ms(const struct keyserver *ks)
 {
-	return present(ks) - ks->callbacks.wall_ms(ks->callbacks.arg);
+	return keyserver_present(ks) - ks->callbacks.wall_ms(ks->callbacks.arg);
 }
 
 const uint8_t *

@@ -17,6 +17,7 @@
 #include "log.h"
 
 #define DAY_MS UINT64_C(86400000)
+#define LOOK_MS 60000 /* between looks at what time it is */
 
 /* What a change has to tell when it is kept. */
 struct news {
@@ -26,14 +27,37 @@ struct news {
 	uint64_t from_ms;
 };
 
+/* Ours, if the time of day had not been heard of since it was set back: a little slower, so that
+ * the two meet again. Were it to stand still, each member would begin at it anew with each lease,
+ * and those who have renewed theirs would be in another slot than those who have not. */
+static uint64_t
+run_on(const struct keyserver *ks)
+{
+	uint64_t passed_ms = ks->now_ms > ks->anchor_at_ms ? ks->now_ms - ks->anchor_at_ms : 0;
+	uint64_t time_ms = ks->anchor_ms + passed_ms - passed_ms / KEYSERVER_SLOWER;
+
+	return time_ms > ks->identity.clock_ms ? time_ms : ks->identity.clock_ms;
+}
+
+uint64_t
+keyserver_present(const struct keyserver *ks)
+{
+	uint64_t wall_ms = ks->callbacks.wall_ms(ks->callbacks.arg), ours_ms = run_on(ks);
+
+	return wall_ms > ours_ms ? wall_ms : ours_ms;
+}
+
 uint64_t
 keyserver_time(struct keyserver *ks)
 {
-	uint64_t wall_ms = ks->callbacks.wall_ms(ks->callbacks.arg);
+	uint64_t time_ms = keyserver_present(ks);
 
-	if (wall_ms > ks->identity.clock_ms)
-		ks->identity.clock_ms = wall_ms;
-	return ks->identity.clock_ms;
+	if (time_ms != run_on(ks)) {
+		ks->anchor_ms = time_ms;
+		ks->anchor_at_ms = ks->now_ms;
+	}
+	ks->identity.clock_ms = time_ms;
+	return time_ms;
 }
 
 /* What makes up a change. */
@@ -353,22 +377,46 @@ give_up(struct keyserver_state *g, bool renew, uint64_t now_ms)
 		wheel_set(g->ks->wheel, &g->batch, now_ms + KEYSERVER_BATCH_MS, on_batch, g);
 }
 
-/* Not at once, as what has just been tried may fail again: on a full disk, say. */
+static void on_expiry(void *arg, uint64_t now_ms);
+
+/* Not at once, as what has just been tried may fail again: on a full disk, say. And our time may
+ * make a leap meanwhile. */
+static void
+set_expiry(struct keyserver_state *g, uint64_t now_ms)
+{
+	uint64_t time_ms = keyserver_time(g->ks);
+	uint64_t wait_ms = g->expires_ms > time_ms ? g->expires_ms - time_ms : 0;
+
+	if (wait_ms < KEYSERVER_BATCH_MS)
+		wait_ms = KEYSERVER_BATCH_MS;
+	if (wait_ms > LOOK_MS)
+		wait_ms = LOOK_MS;
+	wheel_set(g->ks->wheel, &g->expiry, now_ms + wait_ms, on_expiry, g);
+}
+
 static void
 await_expiry(struct keyserver_state *g, uint64_t now_ms)
 {
-	uint64_t time_ms = keyserver_time(g->ks), first_ms = time_ms + DAY_MS, wait_ms;
-
+	g->expires_ms = keyserver_time(g->ks) + DAY_MS;
 	for (size_t i = 0; i < g->members.count; i++) {
 		const struct keystore_member *m = g->members.things[i];
 
-		if (m->until_ms != 0 && m->until_ms < first_ms)
-			first_ms = m->until_ms;
+		if (m->until_ms != 0 && m->until_ms < g->expires_ms)
+			g->expires_ms = m->until_ms;
 	}
-	wait_ms = first_ms > time_ms ? first_ms - time_ms : 0;
-	if (wait_ms < KEYSERVER_BATCH_MS)
-		wait_ms = KEYSERVER_BATCH_MS;
-	wheel_set(g->ks->wheel, &g->expiry, now_ms + wait_ms, on_batch, g);
+	set_expiry(g, now_ms);
+}
+
+static void
+on_expiry(void *arg, uint64_t now_ms)
+{
+	struct keyserver_state *g = arg;
+
+	g->ks->now_ms = now_ms;
+	if (keyserver_time(g->ks) >= g->expires_ms)
+		keyserver_change(g, now_ms);
+	else
+		set_expiry(g, now_ms);
 }
 
 void

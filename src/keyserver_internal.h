@@ -14,6 +14,8 @@
 #include "wheel.h"
 
 #define KEYSERVER_REFUSAL_SLOTS 256
+/* So many times as long as the time of day was set back until it has caught up with ours. */
+#define KEYSERVER_SLOWER 500
 #define KEYSERVER_NO_END (UINT64_MAX >> 1) /* of a membership */
 
 /* A join, a leave or an eviction that waits for the next change. */
@@ -63,6 +65,7 @@ struct keyserver_state {
 	uint64_t renewed_ms; /* of our time; since we have run */
 	bool announce;	     /* the epoch that it has had before we were started */
 	struct wheel_timer batch, expiry;
+	uint64_t expires_ms; /* of our time: somebody's membership, or the epoch */
 };
 
 struct keyserver {
@@ -74,6 +77,8 @@ struct keyserver {
 	struct keyserver_state **groups;
 	size_t group_count;
 	uint64_t now_ms; /* of the wheel, when something was begun last */
+	/* Our time, and the wheel's, when the time of day was ours last. */
+	uint64_t anchor_ms, anchor_at_ms;
 	/* By member: what it can make us tell people. */
 	struct bucket refusals[KEYSERVER_REFUSAL_SLOTS];
 	const char *problem; /* with what the store holds, where keystore_error() does not tell */
@@ -87,8 +92,10 @@ const char *keyserver_problem(const struct keyserver *ks);
 /* keyserver.c. "group home: ...", a new string, or NULL. */
 char *keyserver_error_text(const char *kind, const char *name, const char *what);
 
-/* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. */
+/* keyserver_group.c. The server's time of day: it never goes back, not even over a restart. And
+ * what it is, without a note of it. */
 uint64_t keyserver_time(struct keyserver *ks);
+uint64_t keyserver_present(const struct keyserver *ks);
 /* A change is due when some more may have come together; and at once. */
 void keyserver_schedule(struct keyserver_state *g, uint64_t now_ms);
 void keyserver_change(struct keyserver_state *g, uint64_t now_ms);

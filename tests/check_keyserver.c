@@ -23,6 +23,7 @@
 
 #define CLIENTS 6
 #define HOUR 3600
+#define MINUTE_MS UINT64_C(60000)
 #define SLOT_S KEYSERVER_WORLD_SLOT_S
 
 /* What a member makes of what it is told. */
@@ -1023,6 +1024,42 @@ START_TEST(keyserver_never_goes_back_in_time)
 }
 END_TEST
 
+/* The clock is set, and far ahead: nobody waits for what would have been the end of his time. */
+START_TEST(keyserver_ends_membership_when_the_clock_is_set)
+{
+	uint32_t epoch;
+
+	begin(KEYMSG_UPDATE);
+	join_all(2);
+	epoch = facts().epoch;
+	w.wall_ms += 11 * HOUR * 1000;
+	pass(MINUTE_MS + KEYSERVER_BATCH_MS);
+	ck_assert_uint_eq(facts().members, 0);
+	ck_assert_uint_eq(facts().epoch, epoch + 1);
+}
+END_TEST
+
+/* It runs on, a little slower, until the clock has come up with it. */
+START_TEST(keyserver_time_runs_on_when_the_clock_is_set_back)
+{
+	uint64_t told_ms;
+
+	begin(_i);
+	join_all(1);
+	told_ms = clients[0].last.time_ms;
+	w.wall_ms -= 10 * MINUTE_MS;
+	pass(HOUR * 1000);
+	join(0);
+	ck_assert_uint_gt(clients[0].last.time_ms, told_ms + HOUR * 1000 - MINUTE_MS);
+	ck_assert_uint_lt(clients[0].last.time_ms, told_ms + HOUR * 1000 + MINUTE_MS);
+	ck_assert_uint_gt(keyserver_lag_ms(w.server), 9 * MINUTE_MS);
+	w.now_ms += UINT64_C(100) * HOUR * 1000;
+	w.wall_ms += UINT64_C(100) * HOUR * 1000;
+	join(0);
+	ck_assert_uint_eq(keyserver_lag_ms(w.server), 0);
+}
+END_TEST
+
 START_TEST(keyserver_evicts_who_is_not_in_the_settings_any_more)
 {
 	char *error;
@@ -1267,6 +1304,8 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_finds_sender_ids_that_are_in_use_alone);
 	add_for_each_method(tc, keyserver_goes_on_after_a_restart);
 	add_for_each_method(tc, keyserver_never_goes_back_in_time);
+	tcase_add_test(tc, keyserver_ends_membership_when_the_clock_is_set);
+	add_for_each_method(tc, keyserver_time_runs_on_when_the_clock_is_set_back);
 	add_for_each_method(tc, keyserver_evicts_who_is_not_in_the_settings_any_more);
 	tcase_add_test(tc, keyserver_puts_out_who_has_another_key);
 	tcase_add_test(tc, keyserver_puts_out_who_got_another_key_while_it_was_away);

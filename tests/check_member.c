@@ -119,6 +119,20 @@ START_TEST(member_stays_for_hours)
 }
 END_TEST
 
+/* Whoever renews its lease and whoever does so a little later have the same time, though the clock
+ * of the server was set right meanwhile. */
+START_TEST(member_stays_when_the_clock_of_the_server_is_set_back)
+{
+	begin(_i);
+	join_all();
+	world.ks.wall_ms -= 60 * MINUTE;
+	for (unsigned int i = 0; i < 30; i++) {
+		pass(MINUTE);
+		expect_all_read();
+	}
+}
+END_TEST
+
 /* Each packet of a second before and after a change finds a key at all others. */
 START_TEST(member_loses_nothing_at_a_change)
 {
@@ -690,6 +704,7 @@ member_tests(void)
 	add_for_each_method(tc, member_joins_and_has_the_keys_of_the_others);
 	add_for_each_method(tc, member_joins_over_a_broker_that_loses);
 	add_for_each_method(tc, member_stays_for_hours);
+	add_for_each_method(tc, member_stays_when_the_clock_of_the_server_is_set_back);
 	add_for_each_method(tc, member_loses_nothing_at_a_change);
 	add_for_each_method(tc, member_recovers_from_a_lost_change_when_it_hears_of_it);
 	add_for_each_method(tc, member_with_a_suppressed_change_stops_when_its_lease_ends);
