@@ -1,6 +1,5 @@
 /*
- * One question at a time about membership, repeated until it is answered; and beside it the renewal
- * of the lease, each time with a number of its own.
+ * One question at a time about membership, repeated until it is answered.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -137,8 +136,8 @@ on_retry(void *arg, uint64_t now_ms)
 	say_question(arg, now_ms);
 }
 
-static uint32_t
-next_request(struct member *m)
+uint32_t
+member_next_request(struct member *m)
 {
 	if (++m->last_request == 0)
 		m->last_request = 1;
@@ -150,7 +149,7 @@ static void
 ask(struct member *m, enum keymsg_type question, uint64_t now_ms)
 {
 	m->question = question;
-	m->request = next_request(m);
+	m->request = member_next_request(m);
 	m->asked_ms = now_ms;
 	backoff_reset(&m->backoff);
 	say_question(m, now_ms);
@@ -199,67 +198,6 @@ member_saw_ahead(struct member *m, uint64_t now_ms)
 	ask(m, KEYMSG_CATCH_UP, now_ms);
 }
 
-/* The lease. */
-
-static void on_renew(void *arg, uint64_t now_ms);
-
-/* Those who have joined together do not come together each time. */
-static uint64_t
-renewal_ms(const struct member *m)
-{
-	uint64_t part_ms = m->lease_ms / MEMBER_LEASE_PARTS;
-
-	return part_ms - aead_random_u32() % (part_ms / 4 + 1);
-}
-
-/* Counted from when we asked for the first time: the server's answer may have been held back, and
- * does not tell which of our repetitions it is to. If so, little or nothing is left of the lease,
- * and it is renewed at once; a renewal is asked anew each time. */
-static void
-take_lease(struct member *m, const struct keymsg *k, uint64_t asked_ms, uint64_t now_ms)
-{
-	m->lease_ms = k->lease_s * UINT64_C(1000);
-	if (asked_ms + m->lease_ms > m->lease_until_ms)
-		m->lease_until_ms = asked_ms + m->lease_ms;
-	m->server_ahead_ms = k->time_ms - now_ms;
-	wheel_set(m->params.wheel, &m->renew, asked_ms + renewal_ms(m), on_renew, m);
-	member_ask_for_routes(m);
-}
-
-static void
-on_renew(void *arg, uint64_t now_ms)
-{
-	struct member *m = arg;
-	struct keymsg k;
-
-	groupkey_forget_old(&m->keys, member_time(m, now_ms));
-	if (m->callbacks.forgot != NULL)
-		m->callbacks.forgot(m->callbacks.arg);
-	m->renewal = next_request(m);
-	member_begin(m, &k, KEYMSG_RENEW, m->renewal);
-	k.has |= KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE) | KEYMSG_HAS(KEYMSG_SENDER);
-	k.epoch = groupkey_newest(&m->keys);
-	k.sender = m->sender;
-	aead_random(&m->nonce, sizeof(m->nonce));
-	k.nonce = m->nonce;
-	m->lease_asked_ms = now_ms;
-	/* Again soon, until the answer comes and sets it further off. */
-	wheel_set(m->params.wheel, &m->renew,
-	    now_ms + m->lease_ms / MEMBER_LEASE_PARTS / 10 + MEMBER_LEASE_RETRY_MS, on_renew, m);
-	member_say(m, &k);
-}
-
-static void
-on_lease(struct member *m, const struct keymsg *k, uint64_t now_ms)
-{
-	if (m->state != MEMBER_IN || m->nonce == 0 || k->nonce != m->nonce)
-		return;
-	m->nonce = 0;
-	take_lease(m, k, m->lease_asked_ms, now_ms);
-	if (k->epoch > groupkey_newest(&m->keys))
-		member_saw_ahead(m, now_ms);
-}
-
 /* Being in, and out. */
 
 static void
@@ -304,7 +242,7 @@ let_in(struct member *m, const struct keymsg *k, uint64_t now_ms)
 	m->path = k->path;
 	memcpy(m->server_key, k->server_key, sizeof(m->server_key));
 	m->has_server_key = true;
-	take_lease(m, k, asked_ms, now_ms);
+	member_take_lease(m, k, asked_ms, now_ms);
 	install(m, k->epoch, k->time_ms);
 	if (k->method == KEYMSG_SLOTTED)
 		groupkey_set_slots(&m->keys, k->slots_begin_ms, k->slot_s * UINT64_C(1000),
@@ -320,7 +258,9 @@ forget_keys(struct member *m)
 	groupkey_init(&m->keys, m->group);
 	aead_wipe(&m->path, sizeof(m->path));
 	aead_wipe(&m->collection, sizeof(m->collection));
+	memset(m->renewals, 0, sizeof(m->renewals));
 	m->sender = 0;
+	m->has_time = false;
 	m->lease_until_ms = 0;
 }
 
@@ -361,7 +301,7 @@ on_joined(struct member *m, const struct keymsg *k, uint64_t now_ms)
 	    memcmp(k->server_key, m->server_key, sizeof(m->server_key)) != 0)
 		start_over(m, "the key server has lost its store", now_ms);
 	else if (k->epoch < groupkey_newest(&m->keys))
-		m->request = next_request(m);
+		m->request = member_next_request(m);
 	else if (m->question == KEYMSG_CATCH_UP && k->sender != m->sender)
 		start_over(m, "another node has joined with our private key", now_ms);
 	else
@@ -377,7 +317,7 @@ on_refused(struct member *m, const struct keymsg *k, uint64_t now_ms)
 	if (is_question && m->question == KEYMSG_LEAVE)
 		go_out(m, NULL);
 	else if ((is_question && m->question == KEYMSG_CATCH_UP) ||
-		 (m->state == MEMBER_IN && k->request == m->renewal))
+		 (m->state == MEMBER_IN && member_is_renewal(m, k->request)))
 		start_over(m, k->reason, now_ms);
 	else if (is_question)
 		m->callbacks.out(m->callbacks.arg, k->reason);
@@ -395,7 +335,7 @@ member_receive(struct member *m, const uint8_t *message, size_t len, uint64_t no
 	if (k.type == KEYMSG_JOINED)
 		on_joined(m, &k, now_ms);
 	else if (k.type == KEYMSG_LEASE)
-		on_lease(m, &k, now_ms);
+		member_on_lease(m, &k, now_ms);
 	else if (k.type == KEYMSG_LEFT && m->question == KEYMSG_LEAVE && k.request == m->request)
 		go_out(m, NULL);
 	else if (k.type == KEYMSG_EVICTED && m->state != MEMBER_OUT)

@@ -255,6 +255,7 @@ START_TEST(member_gains_no_lease_from_an_answer_that_was_held_back)
 {
 	join_and_hold_the_answer(_i, 10 * MINUTE);
 	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+	ck_assert_uint_ge(member_time(world.sides[0].m, world.ks.now_ms), world.ks.wall_ms);
 	pass(LEASE_S * 1000 - 10 * MINUTE - 10000);
 	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
 	pass(10000);
@@ -270,12 +271,14 @@ START_TEST(member_renews_a_lease_that_was_long_on_its_way)
 	held.open = true;
 	pass(1000);
 	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
+	ck_assert_uint_eq(member_time(world.sides[0].m, world.ks.now_ms), world.ks.wall_ms);
 	pass(LEASE_S * 1000 - MINUTE);
 	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
 }
 END_TEST
 
-/* Each renewal has a number of its own: the answer to an older one is none. */
+/* Each renewal has a number of its own: the answer to one that is older than the last few is none.
+ */
 START_TEST(member_takes_no_lease_for_another_question)
 {
 	memset(&held, 0, sizeof(held));
@@ -286,13 +289,100 @@ START_TEST(member_takes_no_lease_for_another_question)
 	held.open = false;
 	held.len = 0;
 	world.say = say_once;
-	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 2 * MINUTE);
+	pass(LEASE_S * 1000 / MEMBER_LEASE_PARTS + 3 * MINUTE);
 	ck_assert_uint_gt(held.len, 0);
 	for (size_t i = 0; i < MEMBERS; i++)
 		member_world_tell(&world, world.sides[i].name, held.answer, held.len);
-	pass(LEASE_S * 1000 * (MEMBER_LEASE_PARTS - 1) / MEMBER_LEASE_PARTS - 2 * MINUTE);
+	pass(LEASE_S * 1000 * (MEMBER_LEASE_PARTS - 1) / MEMBER_LEASE_PARTS - 3 * MINUTE);
 	for (size_t i = 0; i < MEMBERS; i++)
 		ck_assert(!member_may_send(world.sides[i].m, world.ks.now_ms));
+}
+END_TEST
+
+/* A broker that takes its time, the same each way. */
+#define SLOW_MS 1300
+#define SLOW_MAX 64
+
+static struct slow {
+	uint64_t due_ms;
+	bool is_told;
+	char name[8];
+	uint8_t message[KEYMSG_MAX];
+	size_t len;
+} slow[SLOW_MAX];
+static size_t slow_count;
+
+static void
+delay(const char *name, const uint8_t *message, size_t len, bool is_told)
+{
+	struct slow *s = &slow[slow_count];
+
+	ck_assert_uint_lt(slow_count++, SLOW_MAX);
+	s->due_ms = world.ks.now_ms + SLOW_MS;
+	s->is_told = is_told;
+	s->len = len;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	memcpy(s->message, message, len);
+}
+
+static void
+say_slowly(struct member_world *w, const char *name, const uint8_t *message, size_t len)
+{
+	delay(name, message, len, false);
+}
+
+static void
+tell_slowly(void *arg, const char *name, const uint8_t *message, size_t len)
+{
+	delay(name, message, len, true);
+}
+
+static void
+deliver_first(void)
+{
+	struct slow s = slow[0];
+
+	memmove(&slow[0], &slow[1], --slow_count * sizeof(slow[0]));
+	if (s.is_told)
+		member_world_tell(&world, s.name, s.message, s.len);
+	else
+		keyserver_receive(world.ks.server, s.name, s.message, s.len, world.ks.now_ms);
+}
+
+static void
+pass_slowly(uint64_t ms)
+{
+	uint64_t end = world.ks.now_ms + ms;
+
+	while (world.ks.now_ms < end) {
+		pass(KEYSERVER_WORLD_STEP_MS);
+		while (slow_count > 0 && slow[0].due_ms <= world.ks.now_ms)
+			deliver_first();
+	}
+}
+
+/* Longer than until a renewal is asked for again. */
+START_TEST(member_renews_a_short_lease_over_a_slow_broker)
+{
+	slow_count = 0;
+	world.say = say_slowly;
+	world.ks.callbacks.send = tell_slowly;
+	world.ks.groups[0].lease_s = 10;
+	begin(_i);
+	for (size_t i = 0; i < MEMBERS; i++)
+		member_join(world.sides[i].m, world.ks.now_ms);
+	pass_slowly(10000);
+	for (unsigned int i = 0; i < 1000; i++) {
+		pass_slowly(100);
+		expect_all_read();
+	}
+	/* It is not told, but by what its renewals are answered with. */
+	world.sides[0].cut = true;
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, "home", "a", world.ks.now_ms), 1);
+	ck_assert_int_eq(slow[--slow_count].message[0], KEYMSG_EVICTED);
+	pass_slowly(10000);
+	ck_assert_int_eq(member_state(world.sides[0].m), MEMBER_JOINING);
+	ck_assert_str_eq(world.sides[0].reason, "put out by the administrator");
 }
 END_TEST
 
@@ -312,6 +402,9 @@ START_TEST(member_keeps_the_longer_lease)
 	pass(LEASE_S * 1000 - MINUTE);
 	ck_assert_uint_gt(held.len, 0);
 	member_world_tell(&world, "a", held.answer, held.len);
+	/* Nor does it set the clock back, and with it the slot to one of somebody whose time is
+	 * over. */
+	ck_assert_uint_eq(member_time(world.sides[0].m, world.ks.now_ms), world.ks.wall_ms);
 	held.question = 0; /* from now on nothing passes */
 	pass(2 * MINUTE);
 	ck_assert(member_may_send(world.sides[0].m, world.ks.now_ms));
@@ -712,6 +805,7 @@ member_tests(void)
 	add_for_each_method(tc, member_gains_no_lease_from_an_answer_that_was_held_back);
 	add_for_each_method(tc, member_renews_a_lease_that_was_long_on_its_way);
 	add_for_each_method(tc, member_takes_no_lease_for_another_question);
+	add_for_each_method(tc, member_renews_a_short_lease_over_a_slow_broker);
 	add_for_each_method(tc, member_keeps_the_longer_lease);
 	add_for_each_method(tc, member_takes_no_path_of_before_a_change);
 	add_for_each_method(tc, member_takes_no_id_of_another_with_its_key);
