@@ -17,7 +17,8 @@
 #include "log.h"
 
 #define DAY_MS UINT64_C(86400000)
-#define LOOK_MS 60000 /* between looks at what time it is */
+#define LOOK_MS 60000  /* between looks at what time it is */
+#define KEEP_MS 300000 /* and until that is kept, if nothing else is */
 
 /* What a change has to tell when it is kept. */
 struct news {
@@ -397,7 +398,7 @@ set_expiry(struct keyserver_state *g, uint64_t now_ms)
 static void
 await_expiry(struct keyserver_state *g, uint64_t now_ms)
 {
-	g->expires_ms = keyserver_time(g->ks) + DAY_MS;
+	g->expires_ms = keyserver_time(g->ks) + KEEP_MS;
 	for (size_t i = 0; i < g->members.count; i++) {
 		const struct keystore_member *m = g->members.things[i];
 

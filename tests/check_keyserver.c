@@ -1039,6 +1039,28 @@ START_TEST(keyserver_ends_membership_when_the_clock_is_set)
 }
 END_TEST
 
+/* Nor far, if it had nothing to keep for long. */
+START_TEST(keyserver_remembers_what_time_it_was)
+{
+	struct keymsg m = {
+	    .type = KEYMSG_RENEW, .has = KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE)};
+	uint64_t told_ms;
+
+	begin(_i);
+	join_all(1);
+	pass(9 * HOUR * 1000);
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_LEASE);
+	told_ms = clients[0].last.time_ms;
+	stop();
+	w.wall_ms = 0;
+	start();
+	ask(0, &m);
+	ck_assert_int_eq(clients[0].last.type, KEYMSG_LEASE);
+	ck_assert_uint_gt(clients[0].last.time_ms, told_ms - 6 * MINUTE_MS);
+}
+END_TEST
+
 /* It runs on, a little slower, until the clock has come up with it. */
 START_TEST(keyserver_time_runs_on_when_the_clock_is_set_back)
 {
@@ -1304,6 +1326,7 @@ keyserver_tests(void)
 	add_for_each_method(tc, keyserver_finds_sender_ids_that_are_in_use_alone);
 	add_for_each_method(tc, keyserver_goes_on_after_a_restart);
 	add_for_each_method(tc, keyserver_never_goes_back_in_time);
+	add_for_each_method(tc, keyserver_remembers_what_time_it_was);
 	tcase_add_test(tc, keyserver_ends_membership_when_the_clock_is_set);
 	add_for_each_method(tc, keyserver_time_runs_on_when_the_clock_is_set_back);
 	add_for_each_method(tc, keyserver_evicts_who_is_not_in_the_settings_any_more);
