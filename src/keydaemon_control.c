@@ -86,17 +86,29 @@ warn(cJSON *array, char *text)
 }
 
 static void
+warn_of_group(const struct keydaemon *k, const char *name, cJSON *array)
+{
+	struct keyserver_facts facts;
+
+	if (keyserver_facts(k->server, name, &facts) == -1)
+		return;
+	if (facts.failing)
+		warn(array, util_format("group %s: its last change could not be kept: %s", name,
+				keystore_error(k->store)));
+	if (facts.is_outdated)
+		warn(array,
+		    util_format("group %s: the store is older than what a member has", name));
+}
+
+static void
 report_warnings(const struct keydaemon *k, cJSON *array)
 {
 	const struct keyserver_settings *s = &k->config->settings;
 	uint64_t lag_ms = keyserver_lag_ms(k->server);
-	struct keyserver_facts facts;
 	char duration[DURATION_TEXT_MAX];
 
 	for (size_t i = 0; i < s->group_count; i++)
-		if (keyserver_facts(k->server, s->groups[i].name, &facts) == 0 && facts.failing)
-			warn(array, util_format("group %s: its last change could not be kept: %s",
-					s->groups[i].name, keystore_error(k->store)));
+		warn_of_group(k, s->groups[i].name, array);
 	if (lag_ms > LAG_MAX_MS)
 		warn(array, util_format("the clock is %s behind the time that members were told",
 				util_format_duration(lag_ms, duration, sizeof(duration))));

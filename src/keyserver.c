@@ -58,6 +58,35 @@ is_another(const struct keystore_member *in, const struct keymsg *m)
 	       m->sender != in->sender;
 }
 
+/* By what it tells of itself: it may look up whatever it was shown. */
+static bool
+is_ahead(const struct keyserver_state *g, const struct keymsg *m)
+{
+	if (m->type != KEYMSG_RENEW && m->type != KEYMSG_CATCH_UP)
+		return false;
+	return ((m->has & KEYMSG_HAS(KEYMSG_SENDER)) != 0 && m->sender >= g->kept.next_sender) ||
+	       ((m->has & KEYMSG_HAS(KEYMSG_EPOCH)) != 0 && m->epoch > g->kept.epoch);
+}
+
+/* Or it lies; so that is said once, and nothing done. */
+static void
+note_if_ahead(struct keyserver_state *g, const char *member, const struct keymsg *m)
+{
+	if (g->is_outdated || !is_ahead(g, m))
+		return;
+	g->is_outdated = true;
+	log_error("group %s: %s has an epoch or a sender id that is not in the store: if that was "
+		  "put back from a backup, start once with --recover",
+	    g->kept.name, member);
+}
+
+static const char *
+why_another(const struct keyserver_state *g, const struct keymsg *m)
+{
+	return is_ahead(g, m) ? "its store is older than this membership"
+			      : "another node has joined with this private key";
+}
+
 static void
 serve(struct keyserver_state *g, const struct keyserver_member *s, const struct keymsg *m,
     uint64_t now_ms)
@@ -66,6 +95,8 @@ serve(struct keyserver_state *g, const struct keyserver_member *s, const struct 
 	const char *member = s->name, *out = being_put_out(g, member);
 	char reason[KEYMSG_TEXT_MAX + 1];
 
+	if (in != NULL)
+		note_if_ahead(g, member, m);
 	if (out != NULL) {
 		keyserver_refuse(g->ks, member, g->kept.name, m->request, out);
 	} else if (m->type == KEYMSG_JOIN && !keyserver_owns(s, m, reason)) {
@@ -76,8 +107,7 @@ serve(struct keyserver_state *g, const struct keyserver_member *s, const struct 
 	} else if (in == NULL || in->until_ms <= keyserver_time(g->ks)) {
 		keyserver_refuse(g->ks, member, g->kept.name, m->request, "not a member now");
 	} else if (is_another(in, m)) {
-		keyserver_refuse(g->ks, member, g->kept.name, m->request,
-		    "another node has joined with this private key");
+		keyserver_refuse(g->ks, member, g->kept.name, m->request, why_another(g, m));
 	} else if (m->type == KEYMSG_CATCH_UP) {
 		keyserver_send_joined(g, in, m->request);
 	} else if (m->type == KEYMSG_RENEW) {

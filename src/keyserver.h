@@ -107,6 +107,8 @@ struct keyserver_facts {
 	uint32_t slot_s, slot; /* slotted: how long one is, and which is now */
 	uint8_t depth;
 	bool failing; /* its last change could not be kept, see keystore_error() */
+	/* A member has shown what the store does not know to be handed out: it is an old one. */
+	bool is_outdated;
 };
 /* Returns 0, or -1 if there is no such group. */
 int keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_facts *facts);

@@ -22,6 +22,7 @@ keyserver_facts(const struct keyserver *ks, const char *group, struct keyserver_
 	    .evicted = (unsigned int)g->bans.count,
 	    .lease_s = g->lease_s,
 	    .failing = g->failing || !g->loaded,
+	    .is_outdated = g->is_outdated,
 	};
 	for (size_t i = 0; i < g->members.count; i++) {
 		const struct keystore_member *m = g->members.things[i];

@@ -56,6 +56,7 @@ struct keyserver_state {
 	bool loaded;  /* false: it could not be read back, and nobody is served */
 	bool failed;  /* something of this change could not be kept */
 	bool failing; /* so it was with the last one, and has been logged */
+	bool is_outdated;
 	/* struct keystore_member, the same in both. until_ms 0: it is out, but its leaf is not free
 	 * yet, as it knows the keys above. */
 	struct sorted members, by_sender;

@@ -1207,6 +1207,45 @@ START_TEST(keyserver_makes_no_group_of_settings_that_are_refused)
 }
 END_TEST
 
+/* A store that was put back without a word: whoever joined since then knows more than it does. */
+START_TEST(keyserver_notices_that_its_store_is_an_old_one)
+{
+	struct keymsg m = {.type = KEYMSG_RENEW,
+	    .has = KEYMSG_HAS(KEYMSG_EPOCH) | KEYMSG_HAS(KEYMSG_NONCE) | KEYMSG_HAS(KEYMSG_SENDER)};
+	struct keymsg look_up = {
+	    .type = KEYMSG_LOOK_UP, .has = KEYMSG_HAS(KEYMSG_SENDER), .sender = UINT32_MAX};
+	uint32_t rotated;
+
+	begin(_i);
+	join_all(2);
+	stop();
+	keyserver_world_back_up(&w);
+	start();
+	m.sender = clients[0].sender;
+	join(0);
+	ask(0, &m);
+	expect_refused(0, "another node has joined");
+	ck_assert_int_eq(keyserver_rotate(w.server, "home", w.now_ms), 0);
+	rotated = facts().epoch;
+	ck_assert(!facts().is_outdated);
+	stop();
+	keyserver_world_restore(&w);
+	start();
+	pass(KEYSERVER_BATCH_MS);
+	m.sender = clients[1].sender;
+	ask(1, &m);
+	ck_assert_int_eq(clients[1].last.type, KEYMSG_LEASE);
+	ask(1, &look_up);
+	ck_assert(!facts().is_outdated);
+	m.epoch = rotated;
+	ask(1, &m);
+	ck_assert(facts().is_outdated);
+	m.sender = clients[0].sender;
+	ask(0, &m);
+	expect_refused(0, "its store is older");
+}
+END_TEST
+
 /* What somebody has done to the store with another program. */
 static void
 expect_no_fit(const char *sql)
@@ -1335,6 +1374,7 @@ keyserver_tests(void)
 	tcase_add_test(tc, keyserver_evicts_who_has_left);
 	tcase_add_test(tc, keyserver_keeps_the_method_of_a_group);
 	tcase_add_test(tc, keyserver_makes_no_group_of_settings_that_are_refused);
+	add_for_each_method(tc, keyserver_notices_that_its_store_is_an_old_one);
 	add_for_each_method(tc, keyserver_refuses_keys_that_do_not_fit);
 	tcase_add_test(tc, keyserver_refuses_two_of_one_name);
 	return tc;
