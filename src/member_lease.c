@@ -101,6 +101,8 @@ member_is_renewal(const struct member *m, uint32_t request)
 	return false;
 }
 
+/* Who does not have the key of the present epoch has not heard of everybody who was put out, and
+ * gets its lease with that key: a broker may bring the one and not the other. */
 void
 member_on_lease(struct member *m, const struct keymsg *k, uint64_t now_ms)
 {
@@ -111,7 +113,8 @@ member_on_lease(struct member *m, const struct keymsg *k, uint64_t now_ms)
 		i++;
 	if (m->state != MEMBER_IN || i == ARRAY_LEN(m->renewals))
 		return;
-	member_take_lease(m, k, m->renewals[i].asked_ms, now_ms);
 	if (k->epoch > groupkey_newest(&m->keys))
 		member_saw_ahead(m, now_ms);
+	else
+		member_take_lease(m, k, m->renewals[i].asked_ms, now_ms);
 }

@@ -193,6 +193,38 @@ START_TEST(member_with_a_suppressed_change_stops_when_its_lease_ends)
 }
 END_TEST
 
+/* One that lets the renewals pass, but no keys. */
+static void
+lose_keys(void *arg, const char *name, const uint8_t *message, size_t len)
+{
+	if (message[0] != KEYMSG_JOINED || strcmp(name, "b") != 0)
+		member_world_tell(arg, name, message, len);
+}
+
+START_TEST(member_gains_no_lease_while_it_misses_a_change)
+{
+	void (*send_all)(void *, const char *, const uint8_t *, size_t);
+
+	begin(_i);
+	join_all();
+	stop_server();
+	send_all = world.ks.callbacks.send;
+	world.ks.callbacks.send = lose_keys;
+	start_server();
+	pass(LEASE_S * 1000);
+	ck_assert(member_may_send(world.sides[1].m, world.ks.now_ms));
+	world.sides[1].cut = true;
+	ck_assert_uint_eq(keyserver_evict(world.ks.server, "home", "c", world.ks.now_ms), 1);
+	pass(LEASE_S * 1000);
+	ck_assert(!member_may_send(world.sides[1].m, world.ks.now_ms));
+	stop_server();
+	world.ks.callbacks.send = send_all;
+	start_server();
+	pass(2 * MINUTE);
+	ck_assert(can_read(1, 0) && can_read(0, 1));
+}
+END_TEST
+
 START_TEST(member_learns_of_a_missed_change_with_its_lease)
 {
 	begin(_i);
@@ -801,6 +833,7 @@ member_tests(void)
 	add_for_each_method(tc, member_loses_nothing_at_a_change);
 	add_for_each_method(tc, member_recovers_from_a_lost_change_when_it_hears_of_it);
 	add_for_each_method(tc, member_with_a_suppressed_change_stops_when_its_lease_ends);
+	add_for_each_method(tc, member_gains_no_lease_while_it_misses_a_change);
 	add_for_each_method(tc, member_learns_of_a_missed_change_with_its_lease);
 	add_for_each_method(tc, member_gains_no_lease_from_an_answer_that_was_held_back);
 	add_for_each_method(tc, member_renews_a_lease_that_was_long_on_its_way);
