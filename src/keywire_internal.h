@@ -14,6 +14,7 @@
 struct keywire_end {
 	uint8_t public_key[AEAD_KEY_LEN];
 	struct channel *channel;
+	struct bucket requests; /* that the server takes of it */
 	struct keywire_end *next;
 };
 

@@ -21,6 +21,9 @@
 #define HANDSHAKES_PER_S 1000
 #define NOTICES_PER_S 100
 #define SENDER_BURST 3
+/* Of what a member says within its session: as much as one asks that goes by its own limits. */
+#define REQUESTS_PER_S 200
+#define REQUESTS_BURST 600
 
 /* A message on its way in. */
 struct arrival {
@@ -129,6 +132,13 @@ drop_reason(int error)
 					   : STAT_RX_DROP_AUTH;
 }
 
+/* One that asks as fast as it can does not take from the others what the way out carries. */
+static bool
+is_too_much(const struct keywire *w, struct keywire_end *e, uint64_t now_ms)
+{
+	return w->is_server && !bucket_take(&e->requests, REQUESTS_PER_S, REQUESTS_BURST, now_ms);
+}
+
 static void
 on_sealed(struct keywire *w, const struct arrival *a)
 {
@@ -149,7 +159,9 @@ on_sealed(struct keywire *w, const struct arrival *a)
 	}
 	e = channel_owner(s->owner);
 	channel_received(e->channel, s, len == 0 || !w->is_server, a->now_ms);
-	if (a->header.type == FRAME_CONTROL && len > 0)
+	if (len > 0 && is_too_much(w, e, a->now_ms))
+		drop(w, STAT_RX_DROP_FLOOD);
+	else if (a->header.type == FRAME_CONTROL && len > 0)
 		w->cb.receive(w->cb.arg, e->public_key, plain, (size_t)len, a->now_ms);
 	aead_wipe(plain, (size_t)len);
 }

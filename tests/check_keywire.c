@@ -443,6 +443,32 @@ START_TEST(server_is_not_drowned_in_handshakes_of_one_sender)
 }
 END_TEST
 
+/* The others go on being heard, and it is again a little later. */
+START_TEST(server_is_not_drowned_in_requests_of_one_member)
+{
+	meet(alice);
+	meet(bob);
+	server->received = 0;
+	for (unsigned int i = 0; i < 10000; i++) {
+		say(alice, server, "who is it?");
+		if (world.count < QUEUE_MAX)
+			continue;
+		pass();
+		world.count = world.passed = 0;
+	}
+	pass();
+	ck_assert_uint_eq(server->received, 600);
+	ck_assert_uint_eq(server->stats.value[STAT_RX_DROP_FLOOD], 9400);
+	say(bob, server, "I am here");
+	pass();
+	ck_assert_str_eq(server->text, "I am here");
+	wait_ms(1000);
+	say(alice, server, "who is it?");
+	pass();
+	ck_assert_str_eq(server->text, "who is it?");
+}
+END_TEST
+
 /* What is not answered is asked again; our own probe must come back in any case. */
 START_TEST(server_whose_way_out_is_full_takes_nothing_but_its_probe)
 {
@@ -552,6 +578,7 @@ main(void)
 	tcase_add_test(c, each_bit_of_a_message_counts);
 	tcase_add_test(c, message_of_one_member_is_not_taken_from_the_topic_of_another);
 	tcase_add_test(c, server_is_not_drowned_in_handshakes_of_one_sender);
+	tcase_add_test(c, server_is_not_drowned_in_requests_of_one_member);
 	tcase_add_test(c, server_whose_way_out_is_full_takes_nothing_but_its_probe);
 	tcase_add_test(c, forgotten_member_has_no_session);
 	tcase_add_test(c, too_long_a_message_is_refused);
