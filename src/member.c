@@ -325,27 +325,33 @@ on_refused(struct member *m, const struct keymsg *k, uint64_t now_ms)
 
 /* Hearing. */
 
+static void
+hear(struct member *m, const struct keymsg *k, uint64_t now_ms)
+{
+	if (k->type == KEYMSG_JOINED)
+		on_joined(m, k, now_ms);
+	else if (k->type == KEYMSG_LEASE)
+		member_on_lease(m, k, now_ms);
+	else if (k->type == KEYMSG_LEFT && m->question == KEYMSG_LEAVE && k->request == m->request)
+		go_out(m, NULL);
+	else if (k->type == KEYMSG_EVICTED && m->state != MEMBER_OUT)
+		go_out(m, (k->has & KEYMSG_HAS(KEYMSG_REASON)) != 0 ? k->reason : "evicted");
+	else if (k->type == KEYMSG_ENTRY || (k->type == KEYMSG_REFUSED && k->request == 0))
+		m->callbacks.entry(m->callbacks.arg, k);
+	else if (k->type == KEYMSG_ROUTES && m->state == MEMBER_IN && m->callbacks.routes != NULL)
+		m->callbacks.routes(m->callbacks.arg, k);
+	else if (k->type == KEYMSG_REFUSED)
+		on_refused(m, k, now_ms);
+}
+
+/* There may be keys in what cannot be read to its end, too. */
 void
 member_receive(struct member *m, const uint8_t *message, size_t len, uint64_t now_ms)
 {
 	struct keymsg k;
 
-	if (keymsg_parse(&k, message, len) != 0 || strcmp(k.group, m->group) != 0)
-		return;
-	if (k.type == KEYMSG_JOINED)
-		on_joined(m, &k, now_ms);
-	else if (k.type == KEYMSG_LEASE)
-		member_on_lease(m, &k, now_ms);
-	else if (k.type == KEYMSG_LEFT && m->question == KEYMSG_LEAVE && k.request == m->request)
-		go_out(m, NULL);
-	else if (k.type == KEYMSG_EVICTED && m->state != MEMBER_OUT)
-		go_out(m, (k.has & KEYMSG_HAS(KEYMSG_REASON)) != 0 ? k.reason : "evicted");
-	else if (k.type == KEYMSG_ENTRY || (k.type == KEYMSG_REFUSED && k.request == 0))
-		m->callbacks.entry(m->callbacks.arg, &k);
-	else if (k.type == KEYMSG_ROUTES && m->state == MEMBER_IN && m->callbacks.routes != NULL)
-		m->callbacks.routes(m->callbacks.arg, &k);
-	else if (k.type == KEYMSG_REFUSED)
-		on_refused(m, &k, now_ms);
+	if (keymsg_parse(&k, message, len) == 0 && strcmp(k.group, m->group) == 0)
+		hear(m, &k, now_ms);
 	keymsg_clear(&k);
 }
 
