@@ -130,6 +130,8 @@ check_refusals()
 	refused 1 'is not an address' node n1 --address 10.0.1.256/24
 	refused 2 'unknown option' node n1 --size large
 	refused 1 'is not a certificate request' node n1 --request /dev/null
+	refused 2 'of no use with --mode psk' node n1 --public-key foo
+	refused 2 'of no use with --mode psk' node keys --key-server
 	refused 1 "there is no node 'nobody'" revoke nobody
 	refused 1 'is not a name' revoke ../nodes
 	refused 1 'there is no broker yet' broker verify
@@ -320,14 +322,42 @@ check_problems()
 	chmod 600 "$tmp/pki/network.key"
 	cp "$tmp/pki/nodes/n2/node.key" "$tmp/n2.key"
 	cp "$tmp/pki/nodes/n1/node.key" "$tmp/pki/nodes/n2/node.key"
-	refused 1 'does not belong to' check
+	refused 1 'does not belong to .*: rm .* && mqtt-vpn-pki node n2$' check
 	cp "$tmp/n2.key" "$tmp/pki/nodes/n2/node.key"
+	mv "$tmp/pki/servers/broker.example.org/server.crt" "$tmp"
+	refused 1 'is missing: mqtt-vpn-pki server broker.example.org 192.0.2.1 fd00::1$' check
+	mv "$tmp/server.crt" "$tmp/pki/servers/broker.example.org"
 	mkdir "$tmp/pki/lock"
 	echo $$ >"$tmp/pki/lock/pid"
 	refused 1 "in use by process $$" node n1
 	echo 4194305 >"$tmp/pki/lock/pid" # no process has that number
 	expect node n1
 	[ ! -e "$tmp/pki/lock" ] || fail "the lock is still there"
+	expect check
+}
+
+# With another mode the nodes need other keys, and in a group all the rest waits for the key server.
+check_modes()
+{
+	expect init --mode group
+	says "until they have a key server: 'mqtt-vpn-pki node NAME --key-server'"
+	refused 1 "first 'mqtt-vpn-pki node NAME --key-server'" node n5
+	refused 2 "expected what 'mqtt-vpnctl pubkey' prints" node keys --key-server --public-key foo
+	expect node keys --key-server
+	holds "$tmp/n1/mqtt-vpn.conf" "key-server = \"$(cat "$tmp/pki/nodes/keys/public.key")\""
+	[ ! -x "$vpnd" ] || "$vpnd" -t -c "$tmp/n1/mqtt-vpn.conf" >"$tmp/out" 2>&1 ||
+	    fail "mqtt-vpnd does not take the configuration of a member"
+	refused 1 "'keys' is the key server already" node keys2 --key-server
+	expect check
+	expect revoke n4
+	says "say 'mqtt-vpnctl evict n4'"
+	expect revoke keys
+	says "until they have a key server"
+	tar -xOf "$tmp/pki/broker/broker.tar" etc/mosquitto/mqtt-vpn/acl >"$tmp/out"
+	[ "$(sed -n '/^user keys/{n;p;}' "$tmp/out")" = 'topic deny #' ] || fail "keys is not denied"
+	expect init --mode pubkey
+	holds "$tmp/n1/mqtt-vpn.conf" 'peer "n2"'
+	expect init --mode psk
 	expect check
 }
 
@@ -371,6 +401,7 @@ for shell in $shells; do
 	check_revocation
 	check_requests
 	check_problems
+	check_modes
 	check_umasks
 	check_apply
 	check_umasks

@@ -3,6 +3,17 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables
 
+# What a node that was revoked at the broker can do in another way.
+what_is_left_of()
+{
+	case $s_mode/$(kind_of "$1") in
+	group/key-server) echo "Its groups end with their lease: make another key server" ;;
+	group/native) echo "On the host of the key server, say 'mqtt-vpnctl evict $1' as well" ;;
+	pubkey/native) echo "The others know its key until they have taken their new configurations" ;;
+	*) echo "It still has the secret of the network: all others need a new one to be safe from it elsewhere" ;;
+	esac
+}
+
 run_revoke()
 {
 	require_ca
@@ -14,7 +25,7 @@ run_revoke()
 	if [ ! -e "$pki/nodes/$1/revoked" ]; then
 		: >"$pki/nodes/$1/revoked"
 		rm -f "$pki/bundles/$1.tar"
-		did "$1: revoked. It still has the secret of the network; with mode psk, all others need a new one to be safe from it elsewhere"
+		did "$1: revoked. $(what_is_left_of "$1")"
 	fi
 	# Also what an interrupted run left.
 	revoke_all "$1"
@@ -118,15 +129,15 @@ problem()
 	printf '%s\n' "$*"
 }
 
-# check_certificate NAME CERTIFICATE [KEY]
+# check_certificate NAME CERTIFICATE KEY [COMMAND]: which makes it, where it is not there or not good.
 check_certificate()
 {
 	[ -s "$2" ] || {
-		problem "$1: $2 is missing"
+		problem "$1: $2 is missing${4:+: $4}"
 		return
 	}
-	is_signed "$2" || problem "$1: $2 is not of our CA"
-	[ -z "${3:-}" ] || [ ! -s "$3" ] || same_key "$2" "$3" || problem "$1: $3 does not belong to $2"
+	is_signed "$2" || problem "$1: $2 is not of our CA${4:+: $4}"
+	[ ! -s "$3" ] || same_key "$2" "$3" || problem "$1: $3 does not belong to $2${4:+: rm $2 && $4}"
 	check_end "$1" "$2"
 }
 
@@ -176,7 +187,7 @@ check_nodes()
 {
 	for _node in $(all_nodes); do
 		[ "$s_access" = password ] || check_certificate "$_node" \
-		    "$pki/nodes/$_node/node.crt" "$pki/nodes/$_node/node.key"
+		    "$pki/nodes/$_node/node.crt" "$pki/nodes/$_node/node.key" "mqtt-vpn-pki node $_node"
 		[ "$s_access" = certificate ] || [ -s "$pki/nodes/$_node/passwd" ] ||
 		    problem "$_node: has no password: mqtt-vpn-pki node $_node"
 	done
@@ -194,10 +205,12 @@ check_servers()
 	for _names in "$pki"/servers/*/names; do
 		[ -f "$_names" ] || continue
 		_server=$(head -n 1 "$_names")
-		check_certificate "$_server" "${_names%/names}/server.crt" "${_names%/names}/server.key"
+		_command="mqtt-vpn-pki server $(tr '\n' ' ' <"$_names" | sed 's/ $//')"
+		check_certificate "$_server" "${_names%/names}/server.crt" "${_names%/names}/server.key" "$_command"
+		[ -s "${_names%/names}/server.crt" ] || continue
 		while read -r _name; do
 			is_for "${_names%/names}/server.crt" "$_name" ||
-			    problem "$_server: its certificate is not for $_name: mqtt-vpn-pki server $(tr '\n' ' ' <"$_names")"
+			    problem "$_server: its certificate is not for $_name: $_command"
 		done <"$_names"
 	done
 }

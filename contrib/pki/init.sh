@@ -146,9 +146,8 @@ common_state()
 	cat "$work"/peers/* 2>/dev/null || :
 )
 
-# refresh [NODE...]: makes what follows from these nodes, and all that does if something has changed
-# that everything follows from.
-refresh()
+# What follows from these nodes, and from all if something has changed that everything follows from.
+remake()
 {
 	write_peer_sections
 	common_state | put "$pki/common"
@@ -164,6 +163,21 @@ refresh()
 		node_bundle "$_each"
 	done
 	[ "$s_mode" != group ] || [ -z "$(key_server)" ] || node_bundle "$(key_server)"
+}
+
+# refresh [NODE...]: everything anew that is not as it should be. With another mode than before, nodes
+# may need keys that they had not.
+# shellcheck disable=SC2120 # other parts name nodes
+refresh()
+{
+	for _keyless in $(all_nodes); do
+		make_vpn_keys "$_keyless"
+	done
+	if [ "$s_mode" = group ] && [ -n "$(all_nodes)" ] && [ -z "$(key_server)" ]; then
+		did "nothing is made for the nodes until they have a key server: 'mqtt-vpn-pki node NAME --key-server'"
+	else
+		remake "$@"
+	fi
 	if [ -f "$pki/broker/settings" ]; then
 		load_broker
 		make_broker_files

@@ -27,6 +27,8 @@ usage()
 		  -D DIR  where the CA is (/etc/mqtt-vpn-pki)
 		  -V      version
 		  -h      this text
+
+		See mqtt-vpn-pki(8) for the options of each command: man mqtt-vpn-pki
 	END
 }
 

@@ -171,6 +171,21 @@ node_options()
 	done
 }
 
+# What does not fit the network would be in its files for good, and every command stumble over it.
+check_options()
+{
+	if [ -n "$public_key" ]; then
+		[ "$s_mode" != psk ] || misused "--public-key: of no use with --mode psk, where no node has a key of its own"
+		"$vpnctl" topics network=x key-server="$public_key" public-key="$public_key" >/dev/null 2>&1 ||
+		    misused "--public-key: '$public_key': expected what 'mqtt-vpnctl pubkey' prints, 44 characters"
+	fi
+	[ "$node_kind" = key-server ] || return 0
+	[ "$s_mode" = group ] || misused "--key-server: of no use with --mode $s_mode: first 'mqtt-vpn-pki init --mode group'"
+	_known=$(key_server)
+	[ -z "$_known" ] || [ "$_known" = "$1" ] ||
+	    die "'$_known' is the key server already: to have another one, revoke it first"
+}
+
 # What is known of a node: as the options say, else as before, else as usual.
 write_node()
 {
@@ -200,7 +215,7 @@ write_node()
 make_vpn_keys()
 {
 	_dir=$pki/nodes/$1
-	if [ -n "$public_key" ]; then
+	if [ -n "${public_key:-}" ]; then
 		printf '%s\n' "$public_key" | put "$_dir/public.key"
 		return
 	fi
@@ -261,10 +276,12 @@ run_node()
 	node_options "$@"
 	[ -n "$(all_servers)" ] || die "a node needs to know the broker: first 'mqtt-vpn-pki server NAME'"
 	take_lock
+	check_options "$node"
 	require_key_server
 	mkdir -p "$_dir"
 	write_node "$node"
 	make_vpn_keys "$node"
+	public_key= # that of no other
 	make_old_password "$node"
 	make_password "$node"
 	if [ "$s_access" != password ]; then
