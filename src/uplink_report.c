@@ -84,14 +84,15 @@ report_tls(const struct uplink *u, cJSON *object)
 static void
 report_path(const struct uplink *u, cJSON *object)
 {
-	struct link_path_facts facts;
+	struct link_path_facts facts = {0};
 	cJSON *o;
 
-	if (u->link == NULL || uplink_current(u)->settings->transport == TRANSPORT_UNIX) {
+	if (u->link != NULL)
+		link_path_facts(u->link, &facts);
+	if (facts.rtt_us == 0) { /* a unix socket, or nobody has answered yet */
 		cJSON_AddNullToObject(object, "path");
 		return;
 	}
-	link_path_facts(u->link, &facts);
 	o = cJSON_AddObjectToObject(object, "path");
 	cJSON_AddNumberToObject(o, "rtt_us", facts.rtt_us);
 	cJSON_AddNumberToObject(o, "min_rtt_us", facts.min_rtt_us);

@@ -5,6 +5,11 @@
 # shellcheck source=tests/lib.sh
 . "${srcdir:-$(dirname "$0")/..}/tests/lib.sh"
 
+is_connecting()
+{
+	[ "$(json "$1" status link state)" = connecting ]
+}
+
 begin
 need_daemon
 node_new 1 2 3
@@ -24,6 +29,8 @@ for n in 1 2 3; do
 	wait_for 5 is_down n$n || fail "n$n does not answer"
 done
 wait_for 5 logged dns swallowed || fail "the name server is not asked"
+wait_for 20 is_connecting n2 || fail "n2 does not try again"
+[ -z "$(json n2 status link path)" ] || fail "n2 knows a path that nobody has answered on"
 for n in 1 2 3 1 2 3; do
 	expect_control_fast n$n
 done
