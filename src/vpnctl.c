@@ -248,7 +248,7 @@ static const struct command commands[] = {
     {"pubkey", NULL, 0, 0, run_pubkey, NULL, NO_DAEMON,
 	"print the public key of the private key on stdin"},
     {"genpsk", NULL, 0, 0, run_genpsk, NULL, NO_DAEMON, "make a key for all nodes of a network"},
-    {"topics", "KEY=VALUE...", 2, INT_MAX, run_topics, NULL, NO_DAEMON,
+    {"topics", "KEY=VALUE...", 1, INT_MAX, run_topics, NULL, NO_DAEMON,
 	"print what a node reads and writes, for a broker's ACL"},
     {"help", NULL, 0, 0, run_help, NULL, NO_DAEMON, "this text"},
 };
@@ -274,7 +274,8 @@ run_help(const struct invocation *inv, const struct command *self)
 	      "  -n SECONDS   how often watch looks (1)\n"
 	      "  --json       the daemon's answer as JSON\n"
 	      "  -V           version\n"
-	      "  -h           this text\n",
+	      "  -h           this text\n"
+	      "\nSee mqtt-vpnctl(8): man mqtt-vpnctl\n",
 	    stdout);
 	return EXIT_IN_ORDER;
 }
@@ -306,6 +307,8 @@ choose_socket(const struct invocation *inv, const struct command *command)
 		vpnctl_text_sanitize(error);
 	if (path == NULL)
 		vpnctl_complain("%s", error != NULL ? error : "out of memory");
+	if (path == NULL && access(KEY_SERVER_SOCKET, F_OK) == 0)
+		vpnctl_complain("the key server of this host is asked with -s " KEY_SERVER_SOCKET);
 	free(error);
 	return path;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -45,6 +46,14 @@ connect_to(const char *path)
 	return -1;
 }
 
+static bool
+is_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 static char *
 connect_message(const char *path, int cause)
 {
@@ -52,6 +61,8 @@ connect_message(const char *path, int cause)
 	case ENOENT:
 		return util_format("no daemon listens on %s", path);
 	case ECONNREFUSED:
+		if (!is_socket(path))
+			return util_format("%s is not a socket, expected that of a daemon", path);
 		return util_format("no daemon listens on %s any longer", path);
 	case EACCES:
 		return util_format("%s: %s; root and the members of the socket's group may ask",

@@ -143,17 +143,24 @@ print_tls(FILE *out, const struct cJSON *tls)
 	print_days(out, "own certificate", vpnctl_item(tls, "own_days_left"));
 }
 
+/* buf has VPNCTL_CELL_MAX bytes. */
+static const char *
+number_text(const struct cJSON *object, const char *name, enum vpnctl_unit unit, char *buf)
+{
+	return or_dash(vpnctl_text_number(vpnctl_item(object, name), unit, buf, VPNCTL_CELL_MAX));
+}
+
 static void
 print_path(FILE *out, const struct cJSON *path)
 {
-	char held[VPNCTL_SCALED_MAX];
+	char rtt[VPNCTL_CELL_MAX], best[VPNCTL_CELL_MAX], held[VPNCTL_CELL_MAX];
 
 	if (!cJSON_IsObject(path))
 		return;
-	line(out, "", "round trip to the broker %.1f ms, at best %.1f ms; %sB under way",
-	    (double)vpnctl_get_uint(path, "rtt_us") / 1000,
-	    (double)vpnctl_get_uint(path, "min_rtt_us") / 1000,
-	    vpnctl_text_scaled((double)vpnctl_get_uint(path, "held"), held, sizeof(held)));
+	line(out, "", "round trip to the broker %s, at best %s; %s under way",
+	    number_text(path, "rtt_us", VPNCTL_US, rtt),
+	    number_text(path, "min_rtt_us", VPNCTL_US, best),
+	    number_text(path, "held", VPNCTL_BYTES, held));
 }
 
 static void

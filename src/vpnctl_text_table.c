@@ -34,6 +34,8 @@ vpnctl_text_number(const struct cJSON *number, enum vpnctl_unit unit, char *buf,
 		snprintf(buf, size, "%sB", scaled);
 	else if (unit == VPNCTL_BYTES_PER_S)
 		snprintf(buf, size, "%sB/s", scaled);
+	else if (value > 0 && value < 100)
+		snprintf(buf, size, "%.2f ms", value / 1e3);
 	else if (value < 1e6)
 		snprintf(buf, size, "%.1f ms", value / 1e3);
 	else

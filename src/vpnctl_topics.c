@@ -186,6 +186,8 @@ check_request(const struct topics_request *r, char **error)
 		missing = "network=NAME";
 	else if (r->has_server && !r->has_key)
 		missing = "public-key=KEY, the member's or the key server's own";
+	else if (!r->has_server && (r->has_key || r->group != NULL))
+		missing = "key-server=KEY, as group-name and public-key are of a member";
 	else if (!r->has_server && r->addr_count == 0)
 		missing = "address=ADDRESS";
 	else if (r->plain && r->network != NULL && strchr(r->network, '.') != NULL)

@@ -274,6 +274,16 @@ START_TEST(status_shows_a_link_that_is_up)
 }
 END_TEST
 
+START_TEST(status_shows_a_round_trip_of_microseconds)
+{
+	render(vpnctl_text_status,
+	    "{\"link\":{\"state\":\"up\",\"path\":{\"rtt_us\":420,\"min_rtt_us\":31,"
+	    "\"held\":0}}}");
+	ck_assert_ptr_nonnull(
+	    strstr(text, "round trip to the broker 0.4 ms, at best 0.03 ms; 0 B under way\n"));
+}
+END_TEST
+
 START_TEST(status_says_why_not_and_when_again)
 {
 	render(vpnctl_text_status, STATUS_DOWN);
@@ -841,7 +851,17 @@ START_TEST(client_says_that_no_daemon_is_there)
 {
 	expect_failure("no daemon listens on");
 	close(listen_at(path));
-	expect_failure("no daemon listens on");
+	expect_failure("any longer");
+}
+END_TEST
+
+START_TEST(client_tells_a_file_from_a_socket)
+{
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	ck_assert_int_ne(fd, -1);
+	close(fd);
+	expect_failure("is not a socket");
 }
 END_TEST
 
@@ -1082,6 +1102,7 @@ main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, status_shows_a_link_that_is_up);
+	tcase_add_test(tc, status_shows_a_round_trip_of_microseconds);
 	tcase_add_test(tc, status_says_why_not_and_when_again);
 	tcase_add_test(tc, status_knows_whether_the_link_is_up);
 	tcase_add_test(tc, every_text_survives_json_of_another_kind);
@@ -1118,6 +1139,7 @@ main(void)
 	tcase_add_test(tc, client_gives_up_a_silent_daemon_in_time);
 	tcase_add_test(tc, client_can_be_interrupted);
 	tcase_add_test(tc, client_says_that_no_daemon_is_there);
+	tcase_add_test(tc, client_tells_a_file_from_a_socket);
 	tcase_add_test(tc, client_finds_the_only_daemon);
 	tcase_add_test(tc, client_lists_several_daemons_and_not_those_that_are_gone);
 	tcase_add_test(tc, client_says_where_it_looked_for_a_daemon);

@@ -307,6 +307,9 @@ static const struct refusal {
     {{"network=home",
 	 "key-server=ARHv2MovNqOXkxTlLmZO5ZLBBTUzsIYRKGYBcXdVWkY=", "address=10.0.1.2"},
 	"expected public-key=KEY"},
+    {{"network=home", "group-name=sensors", "address=10.0.1.2"}, "expected key-server=KEY"},
+    {{"network=home", "public-key=ARHv2MovNqOXkxTlLmZO5ZLBBTUzsIYRKGYBcXdVWkY="},
+	"expected key-server=KEY"},
 };
 
 START_TEST(topics_says_what_is_missing_or_wrong)

@@ -10,6 +10,7 @@
 
 begin
 need_keyd
+need unshare
 broker_start
 chmod 755 "$tmp"
 db=$tmp/state/keys.db
@@ -77,6 +78,15 @@ wait_up keyd
 [ "$(json keyd status pid)" = "$pid" ] || fail "the pid file names another process"
 [ "$(json keyd status public_key)" = "$(cat "$tmp/keyd.pub")" ] || fail "another public key"
 ctl keyd status | grep -q '2 groups, 2 members, 0 with a session' || fail "status in words"
+
+step "mqtt-vpnctl tells how to ask it, where no other daemon is"
+# shellcheck disable=SC2016 # expanded by the inner shell
+unshare -m sh -c 'mount -t tmpfs none /run && mkdir /run/mqtt-vpn-keyd &&
+    ln -s "$1" /run/mqtt-vpn-keyd/keyd.sock && "$2" groups && ! "$2" status' sh \
+    "$tmp/keyd.sock" "$vpnctl" >"$tmp/out.log" 2>&1 || fail "$(cat "$tmp/out.log")"
+grep -q 'asked with -s /run/mqtt-vpn-keyd/keyd.sock' "$tmp/out.log" || fail "$(cat "$tmp/out.log")"
+"$vpnctl" topics mtu=1500 2>&1 | grep -q "'mtu=1500': expected KEY=VALUE" || fail "topics with one word"
+rm "$tmp/out.log"
 
 step "SIGTERM leaves the store behind, whole, and nothing else"
 kill -TERM "$pid"
@@ -201,7 +211,6 @@ stop keyd
 [ "$status" -eq 0 ] || fail "exit status $status"
 
 step "a disk that is full: nothing changes until there is room"
-need unshare
 conf "$both $members"
 mkdir "$tmp/small"
 sed -i 's|state/keys.db|small/keys.db|' "$tmp/keyd.conf"
