@@ -103,8 +103,11 @@ report_warnings(const struct node *n, cJSON *array)
 				   ? "packets are not encrypted"
 				   : "packets of peers with wire mqtt_vpn are not encrypted"));
 	if (n->daemon.stats.value[STAT_ADDRESS_CONFLICTS] > 0)
-		cJSON_AddItemToArray(array,
-		    cJSON_CreateString("another node uses our address (see address_conflicts)"));
+		cJSON_AddItemToArray(
+		    array, cJSON_CreateString(
+			       node_is_in_group(n)
+				   ? "another node uses our private key (see address_conflicts)"
+				   : "another node uses our address (see address_conflicts)"));
 	if (n->group.lease_is_over)
 		cJSON_AddItemToArray(array,
 		    cJSON_CreateString("the key server has not renewed the lease: nothing is sent "

@@ -171,7 +171,9 @@ on_probe_seen(void *arg, const uint8_t token[DATAPLANE_TOKEN_LEN])
 
 	snprintf(conflict, sizeof(conflict), "another node uses our address %s",
 	    addr_format(&n->daemon.fixed->addrs[0].addr, text));
-	daemon_probed(&n->daemon, token, conflict);
+	/* The topics of members follow from their keys. */
+	daemon_probed(&n->daemon, token,
+	    node_is_in_group(n) ? "another node uses our private key" : conflict);
 }
 
 static void

@@ -75,3 +75,13 @@ wait_in 4 3
 if silent 4; then
 	fail "status of n4 still warns"
 fi
+
+step "a node with the key of another"
+cp "$tmp/node-3.key" "$tmp/node-2.key"
+stop n2
+member_run 2
+for n in 2 3; do
+	wait_for 10 warned "n$n" 'another node uses our private key' ||
+	    fail "status of n$n does not warn"
+	expect_log "n$n" 'another node uses our private key'
+done
