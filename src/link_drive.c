@@ -184,6 +184,20 @@ link_on_acknowledge(evutil_socket_t fd, short what, void *arg)
 		setsockopt(l->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+/* Not one that was and has ended: the first answer is what the round trip is measured by. */
+static bool
+was_never_connected(const struct link *l)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	struct link_path_facts facts;
+
+	if (l->is_unix || getpeername(l->fd, (struct sockaddr *)&peer, &len) == 0)
+		return false;
+	link_path_facts(l, &facts);
+	return facts.rtt_us == 0;
+}
+
 static bool
 tcp_connected(struct link *l)
 {
@@ -192,6 +206,13 @@ tcp_connected(struct link *l)
 
 	if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
+	/* Where the answer comes at once, OpenSSL was there first, and was told the error. */
+	if (error == 0 && l->tls != NULL && was_never_connected(l))
+		error = ECONNREFUSED;
+	if (error == ECONNRESET && l->tls != NULL) {
+		link_fail_tls(l);
+		return false;
+	}
 	if (error != 0) {
 		link_fail(l, LINK_FAILED_TCP, "%s", strerror(error));
 		return false;
