@@ -17,6 +17,7 @@
 /* So much before its time is over it joins again: a twentieth, and no more than this. */
 #define REJOIN_PARTS 20
 #define REJOIN_MAX_MS (600 * 1000)
+#define REJOIN_MIN_MS 5000 /* brokers are slow at times, and so are hosts */
 
 /* What the parameters point to is ours from now on. */
 static void
@@ -206,18 +207,29 @@ on_rejoin(void *arg, uint64_t now_ms)
 	member_join(arg, now_ms);
 }
 
+/* How long before its end a membership is prolonged. */
+static uint64_t
+early_ms(uint64_t granted_ms)
+{
+	uint64_t early = granted_ms / REJOIN_PARTS;
+
+	if (early > REJOIN_MAX_MS)
+		return REJOIN_MAX_MS;
+	if (early >= REJOIN_MIN_MS)
+		return early;
+	return granted_ms / 2 < REJOIN_MIN_MS ? granted_ms / 2 : REJOIN_MIN_MS;
+}
+
 static void
 await_end(struct member *m, uint64_t granted_s, uint64_t now_ms)
 {
-	uint64_t granted_ms, early_ms;
+	uint64_t granted_ms;
 
 	if (granted_s > UINT64_MAX / 2000) /* as good as for ever */
 		return;
 	granted_ms = granted_s * 1000;
-	early_ms = granted_ms / REJOIN_PARTS;
-	if (early_ms > REJOIN_MAX_MS)
-		early_ms = REJOIN_MAX_MS;
-	wheel_set(m->params.wheel, &m->rejoin, now_ms + granted_ms - early_ms, on_rejoin, m);
+	wheel_set(
+	    m->params.wheel, &m->rejoin, now_ms + granted_ms - early_ms(granted_ms), on_rejoin, m);
 }
 
 static void

@@ -418,6 +418,26 @@ START_TEST(member_renews_a_short_lease_over_a_slow_broker)
 }
 END_TEST
 
+START_TEST(member_with_little_time_joins_again_over_a_slow_broker)
+{
+	slow_count = 0;
+	world.say = say_slowly;
+	world.ks.callbacks.send = tell_slowly;
+	world.ks.members[0].longest_s = 20;
+	begin(_i);
+	for (size_t i = 0; i < MEMBERS; i++)
+		member_join(world.sides[i].m, world.ks.now_ms);
+	pass_slowly(10000);
+	for (unsigned int i = 0; i < 1000; i++) {
+		pass_slowly(100);
+		expect_all_read();
+	}
+	ck_assert_uint_ge(world.sides[0].joined, 5);
+	ck_assert_uint_eq(world.sides[0].out, 0);
+	ck_assert_uint_eq(world.sides[0].fresh, 1);
+}
+END_TEST
+
 /* What was asked long ago does not shorten what has been renewed since. */
 START_TEST(member_keeps_the_longer_lease)
 {
@@ -839,6 +859,7 @@ member_tests(void)
 	add_for_each_method(tc, member_renews_a_lease_that_was_long_on_its_way);
 	add_for_each_method(tc, member_takes_no_lease_for_another_question);
 	add_for_each_method(tc, member_renews_a_short_lease_over_a_slow_broker);
+	add_for_each_method(tc, member_with_little_time_joins_again_over_a_slow_broker);
 	add_for_each_method(tc, member_keeps_the_longer_lease);
 	add_for_each_method(tc, member_takes_no_path_of_before_a_change);
 	add_for_each_method(tc, member_takes_no_id_of_another_with_its_key);
