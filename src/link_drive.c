@@ -192,7 +192,7 @@ was_never_connected(const struct link *l)
 	socklen_t len = sizeof(peer);
 	struct link_path_facts facts;
 
-	if (l->is_unix || getpeername(l->fd, (struct sockaddr *)&peer, &len) == 0)
+	if (getpeername(l->fd, (struct sockaddr *)&peer, &len) == 0)
 		return false;
 	link_path_facts(l, &facts);
 	return facts.rtt_us == 0;

@@ -31,20 +31,11 @@
 #define EXPIRY_MARGIN_MS 5000
 #define EXPIRY_RETRY_MS 60000
 
+/* questions: ours, or hinted: what anybody may send must not use up what our own packets need. */
 static bool
-may_ask(struct native *n, uint64_t now_ms)
+may_ask(struct native *n, struct bucket *questions, uint64_t now_ms)
 {
-	if (!bucket_take(&n->group->questions, QUESTIONS_PER_S, QUESTIONS_AT_ONCE, now_ms))
-		return false;
-	stats_count(n->stats, STAT_LOOK_UPS);
-	return true;
-}
-
-/* What anybody may send must not use up what our own packets need. */
-static bool
-may_ask_as_hinted(struct native *n, uint64_t now_ms)
-{
-	if (!bucket_take(&n->group->hinted, QUESTIONS_PER_S, QUESTIONS_AT_ONCE, now_ms))
+	if (!bucket_take(questions, QUESTIONS_PER_S, QUESTIONS_AT_ONCE, now_ms))
 		return false;
 	stats_count(n->stats, STAT_LOOK_UPS);
 	return true;
@@ -151,7 +142,7 @@ ask(struct native *n, struct native_look_up *u, uint64_t now_ms)
 {
 	u->asked++;
 	u->until_ms = now_ms + ASK_AGAIN_MS;
-	if (may_ask(n, now_ms))
+	if (may_ask(n, &n->group->questions, now_ms))
 		member_look_up(n->group->member, &u->address, 0);
 }
 
@@ -205,7 +196,7 @@ native_drop_look_ups(struct native *n)
 void
 native_look_up_sender(struct native *n, uint32_t sender, uint64_t now_ms)
 {
-	if (may_ask_as_hinted(n, now_ms))
+	if (may_ask(n, &n->group->hinted, now_ms))
 		member_look_up(n->group->member, NULL, sender);
 }
 
@@ -217,7 +208,7 @@ native_look_up_again(struct native_lane *l, uint64_t now_ms)
 	if (pair->asked_server_ms != 0 && now_ms < pair->asked_server_ms + SAME_MS)
 		return;
 	pair->asked_server_ms = now_ms;
-	if (may_ask_as_hinted(l->native, now_ms))
+	if (may_ask(l->native, &l->native->group->hinted, now_ms))
 		member_look_up(l->native->group->member, &l->peer->addrs[0], 0);
 }
 
@@ -366,7 +357,7 @@ on_expiry(void *arg, uint64_t now_ms)
 
 	/* Until it is refused it stays: its window must not be forgotten while its id is good. */
 	wheel_set(n->shared.wheel, &l->pair->expiry, now_ms + EXPIRY_RETRY_MS, on_expiry, l);
-	if (may_ask(n, now_ms))
+	if (may_ask(n, &n->group->questions, now_ms))
 		member_look_up(n->group->member, NULL, l->pair->other.id);
 }
 
@@ -458,9 +449,10 @@ void
 native_take_routes(struct native *n, const struct keymsg *m, uint64_t now_ms)
 {
 	for (size_t i = 0; i < m->prefix_count; i++)
-		if (!is_known(n, &m->prefixes[i]) && may_ask(n, now_ms))
+		if (!is_known(n, &m->prefixes[i]) && may_ask(n, &n->group->questions, now_ms))
 			member_look_up_route(n->group->member, &m->prefixes[i]);
 	for (struct peer *p = peer_first(n->peers); p != NULL; p = p->next)
-		if (p->told && p->lane_count > 0 && !is_listed(p, m) && may_ask(n, now_ms))
+		if (p->told && p->lane_count > 0 && !is_listed(p, m) &&
+		    may_ask(n, &n->group->questions, now_ms))
 			member_look_up(n->group->member, &p->addrs[0], 0);
 }

@@ -70,13 +70,19 @@ take_over()
 	stop broker
 }
 
+# system_new SYSTEM: a CA, three nodes, and a broker that has been set up where that has it.
+system_new()
+{
+	pki_new --network home
+	for _each in n1 n2 n3; do
+		expect_pki node "$_each"
+	done
+	expect_pki broker mosquitto --system "$1" --listen 10.99.0.1:8883
+	take_over
+}
+
 step "Debian and Raspberry Pi OS"
-pki_new --network home
-for each in n1 n2 n3; do
-	expect_pki node "$each"
-done
-expect_pki broker mosquitto --system raspberrypi --listen 10.99.0.1:8883
-take_over
+system_new raspberrypi
 [ "$(stat -c '%a %G' "$tmp/etc/mosquitto/mqtt-vpn/server.key")" = '640 mosquitto' ] ||
     fail "the key is not the broker's alone"
 [ "$(stat -c %a "$tmp/etc/mosquitto/mqtt-vpn")" = 750 ] || fail "others may enter"
@@ -116,10 +122,5 @@ rm "$tmp/etc/mosquitto/conf.d/default.conf"
 
 step "OpenWrt"
 ca=openwrt
-pki_new --network home
-for each in n1 n2 n3; do
-	expect_pki node "$each"
-done
-expect_pki broker mosquitto --system openwrt --listen 10.99.0.1:8883
-take_over
+system_new openwrt
 grep -q "use_uci '0'" "$tmp/etc/config/mosquitto" || fail "mosquitto would read another configuration"
