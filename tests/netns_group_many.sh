@@ -1,6 +1,6 @@
 #!/bin/sh
-# A hundred members of one group: all join, one who comes later makes one change, and putting one
-# out takes one message. bench/members is all of them.
+# A hundred members of one group: all join, also where the broker has a limit; one who comes later
+# makes one change, and putting one out takes one message. bench/members is all of them.
 # SPDX-License-Identifier: ISC
 # shellcheck disable=SC2119 # what keyd_start takes may be left out
 
@@ -42,11 +42,13 @@ told()
 	crowd told "$1"
 }
 
-# start METHOD: a key server that knows 101 members, and those, of whom 100 join.
+# start METHOD [LIMITS]: a key server that knows 101 members, and those, of whom 100 join; LIMITS are
+# of its broker.
 start()
 {
 	METHOD=$1
 	keyd_conf '' "$("$members" list 101 test)"
+	sed -i "s|^\(broker .* {\) }|\1 ${2:-} }|" "$tmp/keyd.conf"
 	keyd_start
 	spawn b members "$members" run --broker 10.99.0.1 --server "$(cat "$tmp/keyd.pub")" \
 	    --socket "$tmp/members.sock" --count 101 --join 100
@@ -111,3 +113,9 @@ for method in static update slotted; do
 	expect_told 1 800
 	end
 done
+
+# Each is answered twice, so that most ask again.
+step "a hundred join, where the broker takes a hundred messages a second"
+start static 'max-rate = 100'
+expect_counter keyd rx_drop_flood
+end
